@@ -1,0 +1,5 @@
+"""From the journal of one replication to what a planner asks: transit times, causes, stages, use of facilities."""
+
+from sim.measure.measures import Measures, measure
+
+__all__ = ["Measures", "measure"]

@@ -1,0 +1,228 @@
+"""Each hour of each consignment has one cause. A leg is cut at the moments of its vehicle's calls; between two cuts
+there is one cause, and the cuts follow each other, so that the causes add up to the transit time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.model import Journal
+from sim.network import Itinerary, Network
+from sim.scenario.schema import FleetService, TimetableService
+
+Floats = NDArray[np.float64]
+Key = tuple[int, float, str, str, str]  # itinerary, order of the stage, stage, cause, place
+
+NOT_ARRIVED = "not arrived"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names of the causes at one leg, by the kind of its vehicle and of the places at its ends."""
+
+    to_come: str
+    handling: tuple[str, str]  # at the origin and the destination of the leg
+    crane: tuple[str, str]
+    berth: tuple[str, str]
+
+
+def causes_and_stages(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(causes, stages): mean days a box of each compared itinerary, see `Measures`."""
+    hours: dict[Key, float] = defaultdict(float)
+    units = journal.units
+    inside = (units["released"] >= 0) & (units["released"] < network.model.run.length)
+    compared = np.array([network.model.demand[i.flow].compare for i in network.itineraries])
+    counted = inside & compared[units["itinerary"]] if len(compared) else inside
+    boxes = np.bincount(units["itinerary"][counted], minlength=len(network.itineraries))
+    _Ledger(network, journal, counted, hours).write()
+    rows = pd.DataFrame(
+        [(*key, h / 24 / boxes[key[0]]) for key, h in hours.items() if h],
+        columns=["itinerary", "order", "stage", "cause", "place", "days"],
+    )
+    rows.insert(0, "flow", [network.itineraries[i].flow for i in rows["itinerary"]])
+    rows.insert(1, "route", [network.itineraries[i].route for i in rows["itinerary"]])
+    causes = rows.groupby(["flow", "route", "cause", "place"], as_index=False, sort=True)["days"].sum()
+    stages = rows.groupby(["flow", "route", "order", "stage"], as_index=False, sort=True)["days"].sum()
+    stages["order"] = stages.groupby(["flow", "route"]).cumcount()
+    return causes, stages
+
+
+class _Ledger:
+    """Adds up hours by itinerary, stage, cause and place."""
+
+    def __init__(
+        self, network: Network, journal: Journal, counted: NDArray[np.bool_], hours: dict[Key, float]
+    ) -> None:
+        self.network = network
+        self.model = network.model
+        self.journal = journal
+        self.counted = counted
+        self.hours = hours
+        self.calls = {k: v for k, v in journal.calls.items()}
+        self.unlimited = np.array([f.train_sets == "unlimited" for f in self.model.fleets.values()], bool)
+
+    def write(self) -> None:
+        rows = self.journal.carriages
+        keep = self.counted[rows["unit"]]
+        table = {k: v[keep] for k, v in rows.items()}
+        legs = max((len(i.legs) for i in self.network.itineraries), default=0)
+        before = np.full((len(self.counted), legs + 1), np.nan)  # when a unit came to stand before its leg
+        before[:, 0] = self.journal.units["released"]
+        before[table["unit"], table["leg"] + 1] = table["landed"]
+        group = table["itinerary"].astype(np.int64) * (legs + 1) + table["leg"]
+        order = np.argsort(group, kind="stable")
+        edges = np.flatnonzero(np.diff(group[order])) + 1
+        for part in np.split(order, edges):
+            if len(part):
+                self._leg({k: v[part] for k, v in table.items()}, before)
+        self._not_arrived(before)
+
+    def _leg(self, rows: dict[str, NDArray[np.generic]], before: Floats) -> None:
+        number, leg = int(rows["itinerary"][0]), int(rows["leg"][0])  # type: ignore[call-overload]
+        way = self.network.itineraries[number]
+        place = way.legs[leg].origin
+        came = before[rows["unit"], leg]
+        self._add(way, number, 2 * leg, place, "documents", rows["ready"] - came)
+        if rows["call_from"][0] >= 0:
+            self._by_vehicle(way, number, leg, rows)
+        else:
+            self._by_itself(way, number, leg, rows)
+
+    def _by_vehicle(self, way: Itinerary, number: int, leg: int, rows: dict[str, NDArray[np.generic]]) -> None:
+        start, end = way.legs[leg].origin, way.legs[leg].destination
+        service = self.model.services[way.legs[leg].service]
+        assert isinstance(service, FleetService)
+        names = self._labels(service, start, end)
+        a = {k: v[rows["call_from"]] for k, v in self.calls.items()}
+        b = {k: v[rows["call_to"]] for k, v in self.calls.items()}
+        made_up = self.unlimited[a["fleet"]]
+        berths = self.network.terminal(start).berths[service.stops[start].berth]
+        by_unit = service.stops[start].waits_at == "berth" and berths.per == "unit"
+        filled = a["opened"] if by_unit else a["closed"]
+        waiting = [
+            (names.to_come, np.where(made_up, rows["ready"], a["arrived"])),
+            ("weather", a["weather_in"]),
+            (names.berth[0], a["berthed"]),
+            ("yard space", a["room"]),
+            (names.crane[0], a["discharged"]),
+            ("vessel to fill", np.where(made_up, a["closed"], a["opened"])),
+            ("vessel to fill", filled),
+            (names.berth[0], np.where(np.isnan(a["reberthed"]) | by_unit, filled, a["reberthed"])),
+        ]
+        t = rows["ready"].astype(float)
+        for cause, cut in waiting:
+            until = np.clip(np.where(np.isnan(cut), t, cut), t, rows["lifted"])
+            self._add(way, number, 2 * leg, start, cause, until - t)
+            t = until
+        self._add(way, number, 2 * leg, start, names.crane[0], rows["lifted"] - t)
+        self._add(way, number, 2 * leg, start, names.handling[0], rows["loaded"] - rows["lifted"])
+        t = np.maximum(rows["loaded"], a["closed"])
+        self._add(way, number, 2 * leg, start, "vessel to fill", t - rows["loaded"])
+        self._add(way, number, 2 * leg, start, names.crane[0], a["loaded"] - t)
+        self._add(way, number, 2 * leg, start, "weather", a["weather_out"] - a["loaded"])
+        self._en_route(way, number, leg, rows["call_from"])
+        arrival = 2 * leg + 2
+        self._add(way, number, arrival, end, "weather", b["weather_in"] - b["arrived"])
+        self._add(way, number, arrival, end, names.berth[1], b["berthed"] - b["weather_in"])
+        self._add(way, number, arrival, end, "yard space", b["room"] - b["berthed"])
+        self._add(way, number, arrival, end, names.crane[1], rows["lowered"] - b["room"])
+        self._add(way, number, arrival, end, names.handling[1], rows["landed"] - rows["lowered"])
+
+    def _labels(self, service: FleetService, start: str, end: str) -> Labels:
+        gauge = [self._changes_gauge(p) for p in (start, end)]
+        return Labels(
+            "train set" if service.kind == "trains" else "vessel to come",
+            ("gauge change" if gauge[0] else "handling", "gauge change" if gauge[1] else "handling"),
+            ("gauge change" if gauge[0] else "crane", "gauge change" if gauge[1] else "crane"),
+            ("gauge change" if gauge[0] else "berth", "gauge change" if gauge[1] else "berth"),
+        )
+
+    def _changes_gauge(self, place: str) -> bool:
+        """Trains of both gauges meet there."""
+        gauges = set()
+        for way in self.network.ways.values():
+            for section in (way[0], way[-1]):
+                if section.link and place in (section.start, section.end):
+                    gauges.add(self.model.links[section.link].gauge)
+        return {1435, 1520} <= gauges and place in self.model.terminals
+
+    def _en_route(self, way: Itinerary, number: int, leg: int, calls: NDArray[np.generic]) -> None:
+        """The links and border stops of each trip, weighted with the boxes on board."""
+        boxes = np.bincount(calls.astype(np.int64), minlength=len(self.calls["arrived"]))
+        table = self.journal.segments
+        weight = boxes[table["call"]]
+        mine = weight > 0
+        s = {k: v[mine] for k, v in table.items()}
+        weight = weight[mine]
+        for link in np.unique(s["link"]):
+            on = s["link"] == link
+            name = self.journal.names["links"][link]
+            parts = {k: s[k][on] for k in ("begin", "path", "entered", "moved", "ended")}
+            w = weight[on]
+            closed = "weather" if self.model.links[name].mode != "rail" else "timetable"
+            for cause, hours in (
+                ("path", parts["path"] - parts["begin"]),
+                (closed, parts["entered"] - parts["path"]),
+                ("moving", parts["moved"] - parts["entered"]),
+                ("breakdown", parts["ended"] - parts["moved"]),
+            ):
+                self._total(number, 2 * leg + 1, self._stage(way, leg), cause, name, float(hours @ w))
+        stops = self.journal.stops
+        weight = boxes[stops["call"]]
+        for place in np.unique(stops["place"][weight > 0]):
+            at = (stops["place"] == place) & (weight > 0)
+            name = self.journal.names["places"][place]
+            stay = float((stops["ended"][at] - stops["begin"][at]) @ weight[at])
+            self._total(number, 2 * leg + 1.5, f"border {self.model.places[name].name}", "documents", name, stay)
+
+    def _by_itself(self, way: Itinerary, number: int, leg: int, rows: dict[str, NDArray[np.generic]]) -> None:
+        there = np.isfinite(rows["lifted"].astype(float)) & np.isfinite(rows["landed"].astype(float))
+        r = {k: v[there] for k, v in rows.items()}
+        service = self.model.services[way.legs[leg].service]
+        stage, name = self._stage(way, leg), way.legs[leg].service
+        rest = r["lowered"] - r["lifted"] - r["moving"] - r["documents"]
+        late = "timetable" if isinstance(service, TimetableService) else "breakdown"
+        self._add(way, number, 2 * leg, way.legs[leg].origin, "timetable", r["timetable"])
+        self._total(number, 2 * leg + 1, stage, "moving", name, float(np.sum(r["moving"])))
+        self._total(number, 2 * leg + 1, stage, "documents", name, float(np.sum(r["documents"])))
+        self._total(number, 2 * leg + 1, stage, late, name, float(np.sum(rest)))
+        end = way.legs[leg].destination
+        self._add(way, number, 2 * leg + 2, end, "handling", r["landed"] - r["lowered"])
+
+    def _not_arrived(self, before: Floats) -> None:
+        """What has not arrived when the run ends: the hours since it last came to stand somewhere."""
+        units = self.journal.units
+        left = np.flatnonzero(self.counted & np.isnan(units["finished"]))
+        end = self.model.run.length + self.model.run.run_out
+        last = np.nanmax(before[left], axis=1) if len(left) else np.empty(0)
+        itinerary = units["itinerary"][left]
+        for number in np.unique(itinerary):
+            way = self.network.itineraries[number]
+            mine = itinerary == number
+            reached = np.sum(np.isfinite(before[left[mine]]), axis=1) - 1
+            hours = np.maximum(end - last[mine], 0.0)
+            for leg in np.unique(reached):
+                at = min(int(leg), len(way.legs) - 1)
+                total = float(np.sum(hours[reached == leg]))
+                self._total(int(number), 2 * at, self._terminal(way.legs[at].origin), NOT_ARRIVED, way.legs[at].origin, total)
+
+    def _add(self, way: Itinerary, number: int, order: float, place: str, cause: str, hours: NDArray[np.generic]) -> None:
+        self._total(number, order, self._terminal(place), cause, place, float(np.sum(hours)))
+
+    def _total(self, number: int, order: float, stage: str, cause: str, place: str, hours: float) -> None:
+        self.hours[number, order, stage, cause, place] += hours
+
+    def _terminal(self, place: str) -> str:
+        name = self.model.places[place].name
+        return f"{name} port" if place in self.model.ports else name
+
+    def _stage(self, way: Itinerary, leg: int) -> str:
+        step = way.legs[leg]
+        first = self.network.ways[step.service][0]
+        kind = self.model.links[first.link].mode if first.link else "sea"
+        names = self.model.places
+        return f"{kind} {names[step.origin].name}–{names[step.destination].name}"

@@ -1,0 +1,174 @@
+"""How busy each facility, link and fleet was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.model import Journal
+from sim.network import Network
+from sim.scenario.schema import FleetService
+
+Floats = NDArray[np.float64]
+
+HOURS_A_YEAR = 8760.0
+
+
+def facility_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(facilities over the measured period, facilities by day)."""
+    length = float(network.model.run.length)
+    edges = np.append(np.arange(0.0, length, 24.0), length)
+    rows, days = [], []
+    for index, name in enumerate(journal.names["facilities"]):
+        place, facility = name.split("/", 1)
+        kind = facility.split(" ")[0]
+        requested, granted, busy_until, capacity = _uses(network, journal, index, place, kind)
+        busy = _hours_by_bin(granted, busy_until, edges)
+        if kind == "yard":
+            busy = _room_by_bin(journal, index, edges)
+        queue = _hours_by_bin(requested, granted, edges)
+        asked = (requested >= 0) & (requested < length)
+        rows.append(
+            {
+                "place": place,
+                "facility": facility,
+                "kind": kind.replace("paths", "path"),
+                "capacity": capacity,
+                "utilisation": float(busy.sum() / (capacity * length)),
+                "mean_queue": float(queue.sum() / length),
+                "mean_wait_h": float(np.mean((granted - requested)[asked])) if asked.any() else 0.0,
+            }
+        )
+        hours = np.diff(edges)
+        days.append(
+            pd.DataFrame(
+                {
+                    "place": place,
+                    "facility": facility,
+                    "date": pd.Timestamp(network.model.run.start) + pd.to_timedelta(edges[:-1], unit="h"),
+                    "utilisation": busy / hours / capacity,
+                    "queue": queue / hours,
+                }
+            )
+        )
+    return pd.DataFrame(rows), pd.concat(days, ignore_index=True)
+
+
+def _uses(
+    network: Network, journal: Journal, index: int, place: str, kind: str
+) -> tuple[Floats, Floats, Floats, float]:
+    """(requested, granted, busy until) of each use, and the capacity."""
+    if kind == "paths":
+        s = journal.segments
+        mine = s["link"] == journal.names["links"].index(place)
+        link = network.model.links[place]
+        headway = 0.0 if link.paths is None else 1 / link.paths
+        entered = s["entered"][mine].astype(float)
+        return s["begin"][mine].astype(float), entered, entered + headway, float(journal.capacities[index])
+    u = journal.uses
+    mine = u["facility"] == index
+    requested, granted, released = (u[k][mine].astype(float) for k in ("requested", "granted", "released"))
+    return requested, granted, released, float(journal.capacities[index])
+
+
+def _hours_by_bin(starts: Floats, ends: Floats, edges: Floats) -> Floats:
+    """Hours of the spans [start, end] that fall into each bin: the difference of what lies before its edges."""
+
+    def before(t: Floats) -> Floats:
+        total = np.zeros(len(t))
+        for sign, at in ((1.0, np.sort(starts)), (-1.0, np.sort(ends))):
+            count = np.searchsorted(at, t)
+            total += sign * (count * t - np.concatenate([[0.0], np.cumsum(at)])[count])
+        return total
+
+    return np.diff(before(edges))
+
+
+def _room_by_bin(journal: Journal, index: int, edges: Floats) -> Floats:
+    """Room taken × hours in each bin."""
+    mine = journal.rooms["facility"] == index
+    t, change = journal.rooms["time"][mine].astype(float), journal.rooms["change"][mine].astype(float)
+    order = np.argsort(t, kind="stable")
+    t, level = t[order], np.cumsum(change[order])
+    integral = np.concatenate([[0.0], np.cumsum(level[:-1] * np.diff(t))]) if len(t) else np.zeros(1)
+
+    def before(x: Floats) -> Floats:
+        if not len(t):
+            return np.zeros(len(x))
+        k = np.searchsorted(t, x, side="right") - 1
+        return np.where(k < 0, 0.0, integral[k] + level[k] * (x - t[k]))
+
+    return np.diff(before(edges))
+
+
+def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
+    """What each link carried, a year, by the direction of the flow."""
+    run = network.model.run
+    a_year = HOURS_A_YEAR / run.length
+    c = journal.carriages
+    flows = [network.model.demand[i.flow] for i in network.itineraries]
+    cargo = [network.model.cargo[f.cargo] for f in flows]
+    began = c["lifted"].astype(float)
+    inside = (began >= 0) & (began < run.length)
+    counted = pd.DataFrame({k: c[k][inside] for k in ("itinerary", "leg", "call_from")})
+    loads = counted.groupby(["itinerary", "leg"]).agg(units=("call_from", "size"), vehicles=("call_from", "nunique"))
+    rows = []
+    for (number, leg), load in loads.iterrows():  # type: ignore[misc]
+        way = network.itineraries[number]
+        step = way.legs[leg]
+        for section in network.sections(step.service, step.origin):
+            rows.append(
+                {
+                    "link": section.link or step.service,
+                    "start": section.start,
+                    "end": section.end,
+                    "direction": flows[number].direction,
+                    "units": load["units"] * a_year,
+                    "teu": load["units"] * cargo[number].teu * a_year,
+                    "t": load["units"] * cargo[number].payload * a_year,
+                    "vehicles": load["vehicles"] * a_year,
+                }
+            )
+    names = ["link", "start", "end", "direction"]
+    frame = pd.DataFrame(rows, columns=[*names, "units", "teu", "t", "vehicles"])
+    return frame.groupby(names, as_index=False)[["units", "teu", "t", "vehicles"]].sum()
+
+
+def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
+    """Voyages, loads and time of each finite fleet within the measured period."""
+    length = float(network.model.run.length)
+    calls = pd.DataFrame({k: v for k, v in journal.calls.items()})
+    calls = calls.sort_values(["vehicle", "arrived"], kind="stable")
+    calls["next"] = calls.groupby("vehicle")["arrived"].shift(-1)
+    rows = []
+    for number, name in enumerate(journal.names["fleets"]):
+        fleet = network.model.fleets[name]
+        service = network.model.services[fleet.service]
+        assert isinstance(service, FleetService)
+        mine = calls[(calls["fleet"] == number)]
+        left = mine[(mine["weather_out"] >= 0) & (mine["weather_out"] < length)]
+        vehicles = mine["vehicle"].nunique() if fleet.train_sets == "unlimited" else fleet.vessels or fleet.train_sets
+        home, away = (journal.names["places"].index(p) for p in service.stops)
+        hours = float(vehicles or 1) * length
+
+        def share(start: str, end: str, mine: pd.DataFrame = mine, hours: float = hours) -> float:
+            a = mine[start].clip(0, length)
+            b = mine[end].clip(0, length)
+            return float((b - a).sum() / hours)
+
+        rows.append(
+            {
+                "fleet": name,
+                "service": fleet.service,
+                "vehicles": vehicles,
+                "voyages_per_vehicle": len(left) / max(float(vehicles or 1), 1.0),
+                "load_factor_out": float(left.loc[left["place"] == home, "space_out"].mean() / fleet.capacity),
+                "load_factor_back": float(left.loc[left["place"] == away, "space_out"].mean() / fleet.capacity),
+                "share_moving": share("weather_out", "next"),
+                "share_at_berth": share("berthed", "discharged") + share("closed", "weather_out"),
+                "share_waiting_berth": share("arrived", "berthed"),
+                "share_waiting_cargo": share("discharged", "closed"),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,131 @@
+"""The measures of one replication, as pandas frames.
+
+Consignments released within the measured period are followed to their arrival, or to the end of the run. Those that
+have not arrived are counted, never dropped: they count as later than any promise, a quantile that lies among them is
+unknown (NaN), and in the mean they stand with the days they have been under way, which is a lower bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from sim.measure.causes import causes_and_stages
+from sim.measure.facilities import facility_frames, fleet_frame, link_frame
+from sim.model import Journal
+from sim.network import Network
+
+BIN_DAYS = 0.5
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Frames of one replication; ids of places, routes, flows and fleets are those of the scenario.
+
+    routes: one row a compared flow and route: boxes, teu, unfinished, mean, p10, p50, p90 (days), promise_low,
+      promise_high, share_within, share_late, share_early.
+    causes: flow, route, cause, place, days a box; they add up to the row's mean.
+    stages: flow, route, order, stage, days a box; likewise.
+    transit: flow, route, day (lower edge of a half-day bin), boxes.
+    facilities: place, facility, kind, capacity, utilisation, mean_queue, mean_wait_h.
+    facility_days: place, facility, date, utilisation, queue.
+    links: link, start, end, direction, units, teu, t, vehicles, a year.
+    fleets: fleet, service, vehicles, voyages_per_vehicle, load factors west and east, shares of time.
+    """
+
+    routes: pd.DataFrame
+    causes: pd.DataFrame
+    stages: pd.DataFrame
+    transit: pd.DataFrame
+    facilities: pd.DataFrame
+    facility_days: pd.DataFrame
+    links: pd.DataFrame
+    fleets: pd.DataFrame
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def measure(network: Network, journal: Journal) -> Measures:
+    """All measures of one replication."""
+    routes, transit = _transit(network, journal)
+    causes, stages = causes_and_stages(network, journal)
+    facilities, days = facility_frames(network, journal)
+    return Measures(
+        routes,
+        causes,
+        stages,
+        transit,
+        facilities,
+        days,
+        link_frame(network, journal),
+        fleet_frame(network, journal),
+    )
+
+
+def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
+    run = network.model.run
+    itinerary = journal.units["itinerary"]
+    released = journal.units["released"].astype(float)
+    finished = journal.units["finished"].astype(float)
+    inside = (released >= 0) & (released < run.length)
+    rows, bins = [], []
+    for number, way in enumerate(network.itineraries):
+        flow = network.model.demand[way.flow]
+        if not flow.compare:
+            continue
+        mine = inside & (itinerary == number)
+        days = (finished[mine] - released[mine]) / 24
+        rows.append(_row(network, way.flow, way.route, days, (run.length + run.run_out - released[mine]) / 24))
+        counts = np.bincount((days[np.isfinite(days)] / BIN_DAYS).astype(int))
+        filled = np.flatnonzero(counts)
+        bins.append(
+            pd.DataFrame({"flow": way.flow, "route": way.route, "day": filled * BIN_DAYS, "boxes": counts[filled]})
+        )
+    empty = pd.DataFrame({"flow": [], "route": [], "day": [], "boxes": []})
+    return pd.DataFrame(rows), pd.concat(bins, ignore_index=True) if bins else empty
+
+
+def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: np.ndarray) -> dict[str, object]:
+    """One compared flow and route. days: transit days, NaN if not arrived; age: days from release to the run's end."""
+    flow = network.model.demand[flow_id]
+    promise = network.model.routes[route_id].promise
+    low, high = (promise.low / 24, promise.high / 24) if promise else (np.nan, np.nan)
+    arrived = np.isfinite(days)
+    p10, p50, p90 = _quantiles(days, arrived)
+    known = len(days) > 0
+    within = float(np.mean((days >= low) & (days <= high))) if known and promise else np.nan
+    early = float(np.mean(days < low)) if known and promise else np.nan
+    return {
+        "flow": flow_id,
+        "title": flow.title,
+        "origin": flow.origin,
+        "destination": flow.destination,
+        "route": route_id,
+        "direction": flow.direction,
+        "cargo": flow.cargo,
+        "boxes": len(days),
+        "teu": len(days) * network.model.cargo[flow.cargo].teu,
+        "unfinished": int(np.count_nonzero(~arrived)),
+        "mean": float(np.mean(np.where(arrived, days, age))) if known else np.nan,
+        "p10": p10,
+        "p50": p50,
+        "p90": p90,
+        "promise_low": low,
+        "promise_high": high,
+        "share_within": within,
+        "share_late": 1 - within - early,
+        "share_early": early,
+    }
+
+
+def _quantiles(days: np.ndarray, arrived: np.ndarray) -> list[float]:
+    """P10, P50, P90 with the boxes that have not arrived at the far end; NaN where the quantile lies among them."""
+    if not len(days):
+        return [float("nan")] * 3
+    ordered = np.sort(np.where(arrived, days, np.inf))
+    with np.errstate(invalid="ignore"):
+        found = np.quantile(ordered, [0.1, 0.5, 0.9])
+    return [float(q) if np.isfinite(q) else float("nan") for q in found]

@@ -1,0 +1,132 @@
+"""Demand laid out before the run: every unit with its hour of release, and the draws that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sim.model.calendars import Times
+from sim.model.clock import Floats, Ids, Streams, snap_all
+from sim.network import Itinerary, Network
+from sim.scenario.schema import Cargo, Flow
+from sim.scenario.values import Variate
+
+
+class Traffic:
+    """The units of one itinerary: numbers `base` .. `base + count`, in blocks that are released together.
+
+    Draws are addressed by the block's or unit's number within its flow, so they stay with it whatever else changes.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        itinerary: Itinerary,
+        flow: Flow,
+        cargo: Cargo,
+        base: int,
+        blocks: Ids,
+        released: Floats,
+        streams: Streams,
+    ) -> None:
+        self.index = index
+        self.itinerary = itinerary
+        self.flow = flow
+        self.cargo = cargo
+        self.space = float(cargo.space)
+        self.priority = 0 if flow.priority == "priority" else 1
+        self.base = base
+        self.count = len(blocks) * flow.block
+        self.ids = np.arange(base, base + self.count)
+        self.released = np.repeat(released, flow.block)
+        self._blocks = blocks
+        self._streams = streams
+        self._drawn: dict[tuple[str, bool], Floats] = {}
+
+    def per_block(self, name: str, variate: Variate, scale: float = 1.0) -> Floats:
+        """Hours for each block of this traffic."""
+        return self._draw(name, variate, scale, each_unit=False)
+
+    def per_unit(self, name: str, variate: Variate) -> Floats:
+        """Hours for each unit of this traffic."""
+        return self._draw(name, variate, 1.0, each_unit=True)
+
+    def chance(self, name: str) -> Floats:
+        """A uniform number for each block."""
+        most = int(self._blocks[-1]) + 1 if len(self._blocks) else 0
+        return self._streams.uniforms(f"{name}/{self.itinerary.flow}", most)[self._blocks]
+
+    def block_of(self, ids: Ids) -> Ids:
+        """Position of each unit's block, for the arrays of `per_block`."""
+        return (ids - self.base) // self.flow.block
+
+    def _draw(self, name: str, variate: Variate, scale: float, *, each_unit: bool) -> Floats:
+        if (name, each_unit) not in self._drawn:
+            size = self.flow.block if each_unit else 1
+            most = int(self._blocks[-1]) + 1 if len(self._blocks) else 0
+            drawn = self._streams.durations(f"{name}/{self.itinerary.flow}", variate, most * size, scale)
+            self._drawn[name, each_unit] = drawn.reshape(most, size)[self._blocks].ravel()
+        return self._drawn[name, each_unit]
+
+
+def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
+    """The traffic of every itinerary over the whole run."""
+    traffic: list[Traffic] = []
+    base = 0
+    released: dict[str, Floats] = {}
+    for index, itinerary in enumerate(network.itineraries):
+        flow = network.model.demand[itinerary.flow]
+        cargo = network.model.cargo[flow.cargo]
+        if itinerary.flow not in released:
+            released[itinerary.flow] = _releases(itinerary.flow, flow, float(cargo.space), times, streams)
+        all_blocks = released[itinerary.flow]
+        mine = np.flatnonzero(_chosen(itinerary, flow, len(all_blocks), streams))
+        traffic.append(Traffic(index, itinerary, flow, cargo, base, mine, all_blocks[mine], streams))
+        base += traffic[-1].count
+    return traffic
+
+
+def _releases(name: str, flow: Flow, space: float, times: Times, streams: Streams) -> Floats:
+    """Hours at which the blocks of a flow are released, in order."""
+    a_block = flow.volume / (space * flow.block)
+    edges, mass = _intensity(flow, times)
+    mass = mass * a_block
+    expected = float(mass[-1])
+    count = int(expected + 8 * expected**0.5 + 20)
+    uniforms = streams.uniforms(f"demand/{name}", count)
+    if flow.arrivals == "poisson":
+        at = np.cumsum(-np.log1p(-uniforms))
+    else:  # one in each interval between two releases, so that they are spread evenly but not in step
+        at = np.arange(count) + uniforms
+    return snap_all(np.interp(at[at < expected], mass, edges))
+
+
+def _intensity(flow: Flow, times: Times) -> tuple[Floats, Floats]:
+    """Hours at the edges of the months, and the hours of average demand that have passed by then."""
+    months = times.months()
+    weights = np.ones(12) if flow.seasons is None else np.array(list(flow.seasons), float)
+    days = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+    weights = weights / (np.dot(weights, days) / days.sum())
+    edges = np.array([months[0][0], *(min(b, times.end) for _, b, _ in months)])
+    hours = np.diff(edges) * weights[[m for _, _, m in months]]
+    return edges, np.concatenate([[0.0], np.cumsum(hours)])
+
+
+def _chosen(itinerary: Itinerary, flow: Flow, count: int, streams: Streams) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which blocks take this route."""
+    if len(flow.routes) == 1:
+        return np.ones(count, bool)
+    low, high = next(span for route, span in _spans(flow) if route == itinerary.route)
+    u = streams.uniforms(f"route/{itinerary.flow}", count)
+    return (low <= u) & (u < high)
+
+
+def _spans(flow: Flow) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Each route's part of the unit interval, in order of their names, not of the file."""
+    low = 0.0
+    names = sorted(flow.routes)
+    for route in names:
+        high = 1.0 if route == names[-1] else low + flow.routes[route]
+        yield route, (low, high)
+        low = high

@@ -1,0 +1,58 @@
+"""Customs and papers: how long the release of a consignment takes, and where it queues for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.model.calendars import Closures
+from sim.model.clock import Floats, Ids, snap_all
+from sim.model.demand import Traffic
+from sim.model.facilities import Pool
+from sim.scenario.schema import Documents
+
+
+class Desk:
+    """The desk of one terminal or border. Papers are made out for a block, so its units are released together."""
+
+    def __init__(self, place: str, rule: Documents, office: Closures, closures: Closures, pool: Pool | None) -> None:
+        self.place = place
+        self.pool = pool
+        self._rule = rule
+        self._office = office
+        self._closures = closures
+        self._hours: dict[int, Floats] = {}
+
+    def hours(self, traffic: Traffic) -> Floats:
+        """Working hours of the papers of each block."""
+        if traffic.index not in self._hours:
+            self._hours[traffic.index] = self._draw(traffic)
+        return self._hours[traffic.index]
+
+    def done(self, begin: float, hours: float) -> float:
+        """When papers that are taken up at `begin` are done."""
+        return self._office.finish(self._closures.next_open(begin), hours)
+
+    def release(self, traffic: Traffic, ids: Ids, landed: Floats) -> Floats:
+        """When each unit is released, if nothing queues."""
+        hours = self.hours(traffic)[traffic.block_of(ids)]
+        if self._closures.starts:
+            landed = np.array([self._closures.next_open(t) for t in landed])
+        if not self._office.starts:
+            return landed + hours
+        return np.maximum(self._office.finishes(self._office.working(landed) + hours), landed)
+
+    def _draw(self, traffic: Traffic) -> Floats:
+        rule, flow, name = self._rule, traffic.flow, f"documents/{self.place}"
+        time = rule.time
+        if flow.direction == "east" and rule.eastbound_time is not None:
+            time = rule.eastbound_time
+        if flow.priority == "priority" and rule.priority_time is not None:
+            time = rule.priority_time
+        hours = traffic.per_block(f"{name}/time", time)
+        if rule.advance > 0:
+            announced = traffic.chance(f"{name}/advance") < rule.advance
+            hours = snap_all(np.where(announced, hours * rule.advance_factor, hours))
+        if rule.faulty > 0 and rule.faulty_time is not None:
+            faulty = traffic.chance(f"{name}/faulty") < rule.faulty
+            hours = hours + np.where(faulty, traffic.per_block(f"{name}/faulty-time", rule.faulty_time), 0.0)
+        return hours

@@ -1,0 +1,415 @@
+"""The story of a train set or a ship: it waits for a berth, discharges, takes cargo, leaves, runs, and begins anew at
+the other end. Trains and ships differ in their numbers, not in their story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.model.calendars import Closures
+from sim.model.clock import Floats, snap
+from sim.model.facilities import Pool, Story, Track, Yard
+from sim.model.handling import work
+from sim.model.journal import Call, Carriage
+from sim.model.stock import INF, Load, Rule, Stock, Taker
+from sim.network import load_share
+from sim.scenario.schema import Berths, Fleet, FleetService, Stop
+from sim.scenario.values import Variate
+
+if TYPE_CHECKING:
+    from sim.model.demand import Traffic
+    from sim.model.world import World
+
+Draw = Callable[[str, Variate, float], float]
+FIRST_DRAWS = 64  # values drawn ahead for each vehicle and purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One section as a fleet runs it."""
+
+    key: str
+    link: int
+    direction: int
+    hours: float  # undisturbed
+    delay: Variate | None
+    track: Track | None
+    border: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """One stop of a service as a fleet sees it."""
+
+    place: str
+    number: int
+    other: str
+    stop: Stop
+    rule: Rule
+    berths: Berths
+    pool: Pool
+    stock: Stock
+    runs: tuple[Run, ...]  # the way to the other stop
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Cargo on board: what was taken from one lane, and when each unit was loaded."""
+
+    load: Load
+    lifted: Floats
+    loaded: Floats
+
+
+class Line:
+    """A fleet on its service: what all its vehicles share."""
+
+    def __init__(self, world: World, name: str, fleet: Fleet) -> None:
+        service = world.model.services[fleet.service]
+        assert isinstance(service, FleetService)
+        self.name = name
+        self.number = world.fleets.index(name)
+        self.fleet = fleet
+        self.accepts = frozenset(fleet.accepts)
+        self.room = float(fleet.capacity) * load_share(world.model, fleet)
+        self.halts = {place: self._halt(world, service, place) for place in service.stops}
+
+    def _halt(self, world: World, service: FleetService, place: str) -> Halt:
+        stop = service.stops[place]
+        other = next(p for p in service.stops if p != place)
+        rule = Rule(
+            snap(stop.wait),
+            stop.count_from == "opening",
+            stop.min_load * self.room,
+            INF if stop.empty_after is None else snap(stop.empty_after),
+        )
+        return Halt(
+            place,
+            world.place_number[place],
+            other,
+            stop,
+            rule,
+            world.network.terminal(place).berths[stop.berth],
+            world.pools[place, stop.berth],
+            world.stocks[place, self.fleet.service],
+            self._runs(world, service, place),
+        )
+
+    def _runs(self, world: World, service: FleetService, origin: str) -> tuple[Run, ...]:
+        runs = []
+        sections = world.network.sections(self.fleet.service, origin)
+        for section in sections:
+            link = world.model.links[section.link]
+            speed = min(x for x in (link.speed, self.fleet.speed) if x is not None) * service.pace
+            border = section.end if section.end in world.model.borders and section is not sections[-1] else None
+            runs.append(
+                Run(
+                    f"run/{section.link}/{section.start}",
+                    world.link_number[section.link],
+                    0 if section.start == link.between[0] else 1,
+                    snap(link.distance / speed),
+                    link.delay,
+                    world.tracks.get(section.link),
+                    border,
+                )
+            )
+        return tuple(runs)
+
+
+def start_fleets(world: World) -> None:
+    """Put every vehicle at a stop, by turns at home and away, and set it going."""
+    for name, fleet in world.model.fleets.items():
+        line = Line(world, name, fleet)
+        places = list(line.halts)
+        if fleet.train_sets == "unlimited":
+            for place in places:
+                world.env.process(form_trains(world, line, line.halts[place]))
+            continue
+        for number in range(fleet.vessels or int(fleet.train_sets or 0)):
+            vehicle = Vehicle(world, line, own_draws(world, f"{name}/{number}"))
+            world.env.process(vehicle.shuttle(places[number % 2]))
+
+
+def own_draws(world: World, vehicle: str) -> Draw:
+    """Draws addressed by vehicle, purpose and how often it was drawn: its n-th voyage meets the n-th value."""
+    drawn: dict[str, list[float]] = {}
+    used: dict[str, int] = {}
+
+    def draw(key: str, variate: Variate, scale: float) -> float:
+        n = used.get(key, 0)
+        used[key] = n + 1
+        values = drawn.get(key)
+        if values is None or n >= len(values):
+            count = FIRST_DRAWS if values is None else 4 * len(values)
+            values = world.streams.durations(f"vehicle/{vehicle}/{key}", variate, count, scale).tolist()
+            drawn[key] = values
+        return values[n]
+
+    return draw
+
+
+def cargo_draws(traffic: Traffic, block: int) -> Draw:
+    """Draws of a train made up for one load, addressed by the block that it carries."""
+
+    def draw(key: str, variate: Variate, scale: float) -> float:
+        return float(traffic.per_block(f"train/{key}", variate, scale)[block])
+
+    return draw
+
+
+def form_trains(world: World, line: Line, halt: Halt) -> Story:
+    """Where train sets are never short: make up a train as soon as there is a load for it."""
+    while True:
+        taker = _taker(world, line, halt)
+        loads = yield from halt.stock.load(taker)
+        first = loads[0]
+        traffic = world.traffic[first.lane.itinerary]
+        draw = cargo_draws(traffic, int(traffic.block_of(first.ids[0])))
+        train = Vehicle(world, line, draw)
+        world.env.process(train.go_once(halt, loads))
+
+
+def _taker(world: World, line: Line, halt: Halt) -> Taker:
+    env = world.env
+    return Taker(line.accepts, line.room, halt.rule, env.now, env.event(), env.event())
+
+
+class Vehicle:
+    """One train set or ship."""
+
+    def __init__(self, world: World, line: Line, draw: Draw) -> None:
+        self.world = world
+        self.env = world.env
+        self.recorder = world.recorder
+        self.line = line
+        self.draw = draw
+        self.number = world.recorder.vehicles
+        world.recorder.vehicles += 1
+
+    def shuttle(self, place: str) -> Story:
+        """To and fro for ever."""
+        cargo: list[Parcel] = []
+        while True:
+            halt = self.line.halts[place]
+            call = self.recorder.call(self.number, self.line.number, halt.number, self.env.now)
+            in_siding = halt.stop.waits_at == "siding"
+            claim = None
+            if cargo or not in_siding:
+                claim = yield from self.berth(call, halt, cargo)
+                yield from self.discharge(call, halt, cargo)
+                if in_siding:
+                    halt.pool.release(claim)
+                    claim = None
+            else:
+                call.brings_nothing()
+            loads = yield from self.take_cargo(call, halt)
+            if in_siding and loads:
+                claim = yield from self.berth_again(call, halt, loads)
+            cargo = yield from self.load(call, halt, loads)
+            yield from self.leave(call, halt, cargo)
+            if claim is not None:
+                halt.pool.release(claim)
+            yield from self.run(call, halt, cargo)
+            place = halt.other
+
+    def go_once(self, halt: Halt, loads: list[Load]) -> Story:
+        """A train made up for one load: loads, runs, discharges, and is gone."""
+        call = self.recorder.call(self.number, self.line.number, halt.number, self.env.now)
+        call.brings_nothing()
+        call.opened = call.closed = self.env.now
+        claim = yield from self.berth_again(call, halt, loads)
+        cargo = yield from self.load(call, halt, loads)
+        yield from self.leave(call, halt, cargo)
+        halt.pool.release(claim)
+        yield from self.run(call, halt, cargo)
+        end = self.line.halts[halt.other]
+        last = self.recorder.call(self.number, self.line.number, end.number, self.env.now)
+        claim = yield from self.berth(last, end, cargo)
+        yield from self.discharge(last, end, cargo)
+        end.pool.release(claim)
+
+    def berth(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
+        """Wait for open water and a berth, then for room ashore."""
+        terminal = self.world.network.terminal(halt.place)
+        closures = self.world.closures(terminal.calendar if terminal.weather.enter == "do-not-start" else None)
+        closed = yield from self._until_open(closures)
+        claim = yield from halt.pool.seize(self._priority([p.load for p in cargo]))
+        closed += yield from self._until_open(closures)
+        call.weather_in = call.arrived + closed
+        call.berthed = self.env.now
+        for yard, room in self._rooms(cargo).items():
+            yield from yard.take(room)
+        call.room = self.env.now
+        return claim
+
+    def _until_open(self, closures: Closures) -> Story:
+        """Wait while closed; returns the hours of it."""
+        opened = closures.next_open(self.env.now)
+        closed = opened - self.env.now
+        if closed > 0:
+            yield self.env.timeout(closed)
+        return closed
+
+    def _rooms(self, cargo: list[Parcel]) -> dict[Yard, float]:
+        """The yard room that the cargo on board needs here, by yard."""
+        rooms: dict[Yard, float] = {}
+        for parcel in cargo:
+            lane = parcel.load.lane
+            traffic = self.world.traffic[lane.itinerary]
+            if lane.leg + 1 < len(traffic.itinerary.legs):
+                yard = self.world.yard_for(traffic, lane.leg + 1)
+                if yard is not None:
+                    rooms[yard] = rooms.get(yard, 0.0) + len(parcel.load.ids) * lane.space
+        return rooms
+
+    def _priority(self, loads: list[Load]) -> int:
+        return min((load.lane.priority for load in loads), default=1)
+
+    def discharge(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
+        """All cargo goes ashore; the crane's times are known when it begins."""
+        call.berth = halt.pool.index
+        end = self.env.now
+        if cargo:
+            lowered, landed = self._work(halt, "discharge", [p.load for p in cargo], [], self.env.now)
+            for parcel, begins, ends in zip(cargo, lowered, landed, strict=True):
+                lane = parcel.load.lane
+                call.space_in += len(parcel.load.ids) * lane.space
+                self.recorder.carriages.append(
+                    Carriage(
+                        lane.itinerary,
+                        lane.leg,
+                        parcel.load.ids,
+                        self._origin,
+                        call.index,
+                        parcel.load.ready,
+                        parcel.lifted,
+                        parcel.loaded,
+                        begins,
+                        ends,
+                    )
+                )
+                self.world.land(self.world.traffic[lane.itinerary], lane.leg, parcel.load.ids, ends)
+                end = max(end, float(ends.max()))
+        if end > self.env.now:
+            yield self.env.timeout(end - self.env.now)
+        call.discharged = end
+
+    def take_cargo(self, call: Call, halt: Halt) -> Story:
+        """Wait for a load until full, or as long as the rule says."""
+        taker = _taker(self.world, self.line, halt)
+        loads = yield from halt.stock.load(taker)
+        call.opened, call.closed = taker.opened, self.env.now
+        return loads
+
+    def berth_again(self, call: Call, halt: Halt, loads: list[Load]) -> Story:
+        """From the siding to the loading track."""
+        claim = yield from halt.pool.seize(self._priority(loads))
+        call.reberthed = self.env.now
+        call.berth = halt.pool.index
+        return claim
+
+    def load(self, call: Call, halt: Halt, loads: list[Load]) -> Story:
+        """Cranes began with the first box that was there; now the load is known, and with it their times."""
+        if halt.stop.waits_at == "berth":
+            call.reberthed = call.closed
+        start = call.opened if halt.stop.waits_at == "berth" else self.env.now
+        lifted, loaded = self._work(halt, "load", loads, [x.ready for x in loads], start)
+        cargo = [Parcel(*x) for x in zip(loads, lifted, loaded, strict=True)]
+        end = max((float(x.max()) for x in loaded), default=self.env.now)
+        if end > self.env.now:
+            yield self.env.timeout(end - self.env.now)
+        call.loaded = self.env.now
+        call.space_out = sum(len(x.ids) * x.lane.space for x in loads)
+        return cargo
+
+    def leave(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
+        """Wait for open water, and go; the room in the yard is free again."""
+        terminal = self.world.network.terminal(halt.place)
+        closures = self.world.closures(terminal.calendar if terminal.weather.leave == "do-not-start" else None)
+        yield from self._until_open(closures)
+        call.weather_out = self.env.now
+        for parcel in cargo:
+            lane = parcel.load.lane
+            if lane.yard is not None:
+                lane.yard.give_back(len(parcel.load.ids) * lane.space)
+        self._origin = call.index
+        self.recorder.trips += 1
+
+    def _work(
+        self, halt: Halt, task: str, loads: list[Load], ready: list[Floats], start: float
+    ) -> tuple[list[Floats], list[Floats]]:
+        """Begin and end of each unit's move, by parcel. Without `ready`, everything is there from the start."""
+        if not loads:
+            return [], []
+        terminal = self.world.network.terminal(halt.place)
+        closures = self.world.closures(terminal.calendar)
+        effect = terminal.weather.discharge if task == "discharge" else terminal.weather.load
+        variate = halt.berths.discharge if task == "discharge" else halt.berths.load
+        key = f"{task}/{halt.place}/{halt.stop.berth}"
+        start += halt.berths.fixed
+        if halt.berths.per == "vehicle":
+            hours = np.array([self.draw(key, variate, 1.0)])
+            begin, end = work(start, np.array([self.env.now]), hours, 1, closures, effect)
+            return [np.full(len(x.ids), begin[0]) for x in loads], [np.full(len(x.ids), end[0]) for x in loads]
+        moves = [self._moves(x, key, variate) for x in loads]
+        cranes = halt.berths.cranes
+        if len(loads) == 1:
+            at = ready[0] if ready else np.full(len(moves[0]), start)
+            begins, ends = work(start, at, moves[0], cranes, closures, effect)
+            return [begins], [ends]
+        sizes = [len(x) for x in moves]
+        at = np.concatenate(ready) if ready else np.full(sum(sizes), start)
+        order = np.lexsort((at, np.repeat([x.lane.priority for x in loads], sizes)))
+        begins, ends = np.empty(len(at)), np.empty(len(at))
+        begins[order], ends[order] = work(start, at[order], np.concatenate(moves)[order], cranes, closures, effect)
+        edges = np.cumsum(sizes)[:-1]
+        return np.split(begins, edges), np.split(ends, edges)
+
+    def _moves(self, load: Load, key: str, variate: Variate) -> Floats:
+        traffic = self.world.traffic[load.lane.itinerary]
+        return traffic.per_unit(key, variate)[load.ids - traffic.base]
+
+    def run(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
+        """Link by link to the other stop; an event only where there may be a wait."""
+        env = self.env
+        t = env.now
+        for run in halt.runs:
+            path = entered = t
+            if run.track is not None:
+                if t > env.now:
+                    yield env.timeout(t - env.now)
+                path, entered = run.track.enter(t, run.direction)
+            moved = entered + run.hours
+            ended = moved
+            if run.delay is not None:
+                ended += self.draw(run.key, run.delay, run.hours)
+            self.recorder.segments.extend((call.index, run.link, run.direction, t, path, entered, moved, ended))
+            t = ended
+            if run.border is not None and cargo:
+                if t > env.now:
+                    yield env.timeout(t - env.now)
+                yield from self.cross(call, run.border, cargo)
+                t = env.now
+        if t > env.now:
+            yield env.timeout(t - env.now)
+
+    def cross(self, call: Call, place: str, cargo: list[Parcel]) -> Story:
+        """The whole train stops at a border until its papers are done."""
+        desk = self.world.desks[place]
+        first = cargo[0].load
+        traffic = self.world.traffic[first.lane.itinerary]
+        begin = self.env.now
+        claim = None
+        if desk.pool is not None:
+            claim = yield from desk.pool.seize(self._priority([p.load for p in cargo]))
+        granted = self.env.now
+        hours = float(desk.hours(traffic)[traffic.block_of(first.ids[0])])
+        end = desk.done(granted, hours)
+        if end > granted:
+            yield self.env.timeout(end - granted)
+        if desk.pool is not None and claim is not None:
+            desk.pool.release(claim)
+        self.recorder.stops.extend((call.index, self.world.place_number[place], begin, granted, end))

@@ -1,0 +1,6 @@
+"""Places, links and services as graphs; the way of each service and the itinerary of each flow on each route."""
+
+from sim.network.build import Itinerary, Leg, Network, Section, build, load_share
+from sim.network.preview import Estimate, Offered, Preview, preview
+
+__all__ = ["Itinerary", "Leg", "Network", "Section", "build", "load_share", "preview", "Preview", "Offered", "Estimate"]

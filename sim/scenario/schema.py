@@ -1,0 +1,309 @@
+"""The scenario language: every block a planner may write, as frozen pydantic models.
+
+Quantities arrive here in base units (h, km, km/h, m, t, TEU, USD; shares as 0..1) and keep their source, grade
+and range (`sim.scenario.values`). A key that is not declared here is an error, so each key below is read by the model.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sim.scenario.values import (
+    Depth,
+    Distance,
+    Duration,
+    Hours,
+    Months,
+    PositiveDuration,
+    Ratio,
+    Share,
+    Space,
+    SpaceRate,
+    Speed,
+    TimesPerHour,
+    Variate,
+)
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Count = Annotated[int, Field(ge=1)]
+Direction = Literal["west", "east"]
+Effect = Literal["finish", "suspend", "do-not-start"]
+StartEffect = Literal["finish", "do-not-start"]
+
+
+class Block(BaseModel):
+    """A mapping of the scenario file: fixed keys, nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Run(Block):
+    """How long and how often the model runs."""
+
+    start: str = "2024-01-01"  # date of the first hour that is measured
+    warm_up: Duration  # simulated before `start`, not measured
+    length: PositiveDuration  # consignments released within it are measured
+    run_out: Duration  # simulated after it, demand goes on, so that what started can arrive
+    seed: Annotated[int, Field(ge=0)] = 1
+    replications: Count = 20
+
+
+class Source(Block):
+    """Where a figure comes from."""
+
+    title: str
+    publisher: str | None = None
+    year: int | str | None = None
+    url: str | None = None
+    fact: str | None = None  # id of the record in docs/data.md
+
+
+class Place(Block):
+    name: str
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    lat: Annotated[float, Field(ge=-90, le=90, strict=False)]
+    lon: Annotated[float, Field(ge=-180, le=180, strict=False)]
+
+
+class Link(Block):
+    """Rail, sea, road or inland waterway between two places, usable both ways."""
+
+    between: Annotated[list[Id], Field(min_length=2, max_length=2)]
+    mode: Literal["rail", "sea", "road", "waterway"]
+    gauge: Literal[1435, 1520] | None = None  # mm, rail only
+    distance: Distance
+    speed: Speed | None = None  # undisturbed; ships bring their own
+    delay: Variate | None = None  # extra time as a share of the undisturbed time: technical stops, breakdowns
+    track: Literal["single", "double"] = "double"
+    paths: TimesPerHour | None = None  # for the modelled trains; each way if double, both ways together if single
+    hours: Hours | None = None  # daily window in which a train may enter
+    calendar: Id | None = None  # closures: nothing enters while closed
+    operator: str | None = None
+    via: list[list[float]] | None = None  # [lat, lon] points for the map only
+
+
+class Calendar(Block):
+    """When something is closed: by weather (random blocks, monthly shares), by dated closures, or both."""
+
+    closed_share: Months | None = None  # share of each month that is closed
+    block: Variate | None = None  # length of one weather closure
+    closures: dict[Id, Closure] = {}
+
+
+class Closure(Block):
+    start: str  # date, or date and time "2025-09-12 06:00"
+    end: str
+
+
+class Documents(Block):
+    """Customs and papers: how long a consignment waits for its release."""
+
+    time: Variate
+    eastbound_time: Variate | None = None  # where the two directions differ
+    priority_time: Variate | None = None  # for cargo of class `priority`
+    servers: Count | None = None  # consignments in work at once; none: no queue
+    hours: Hours | None = None  # office hours; work stops outside them
+    faulty: Share = Share(0.0)  # share of consignments with faulty documents
+    faulty_time: Variate | None = None  # added to the time of a faulty one
+    advance: Share = Share(0.0)  # share announced electronically in advance
+    advance_factor: Share = Share(1.0)  # what remains of the time of an announced one
+
+
+class Border(Documents):
+    """A stop of the whole train en route, without transhipment. The key is the place."""
+
+    calendar: Id | None = None
+
+
+class Berths(Block):
+    """Berths or loading tracks of one kind, and what works there."""
+
+    count: Count
+    cranes: Count = 1  # at each berth
+    discharge: Variate  # time of one move (per: unit) or of the whole vehicle (per: vehicle)
+    load: Variate
+    per: Literal["unit", "vehicle"] = "unit"
+    fixed: Duration = Duration(0.0)  # once a call, before the first move: mooring, survey, shunting
+
+
+class Yard(Block):
+    """Standing room for cargo that waits to go on. Full: the vehicle that brings more must wait."""
+
+    limit: Space
+    direction: Direction | None = None  # none: both together
+
+
+class Weather(Block):
+    """What a closure does to each phase of a call."""
+
+    enter: StartEffect = "do-not-start"
+    discharge: Effect = "suspend"
+    load: Effect = "suspend"
+    leave: StartEffect = "do-not-start"
+
+
+class Terminal(Block):
+    """Where cargo changes vehicle: a dry port, a gauge-change station. The key is the place."""
+
+    berths: dict[Id, Berths]
+    yards: dict[Id, Yard] = {}
+    documents: Documents | None = None  # after discharge, before the next leg
+    calendar: Id | None = None
+    weather: Weather = Weather()
+
+
+class Port(Terminal):
+    """A terminal on the water."""
+
+    sea: Id
+    depth: Depth | None = None  # at the level of the sea's datum; none: deep enough
+
+
+class Sea(Block):
+    level: Depth = Depth(0.0)  # against the datum; negative: the sea has fallen
+
+
+class Stop(Block):
+    """How a vehicle of a fleet behaves at one end of its service."""
+
+    berth: Id  # kind of berth at the terminal
+    wait: Duration  # leaves at the latest this long after `from`, full or not
+    count_from: Literal["opening", "first-unit"] = "first-unit"
+    min_load: Share = Share(0.0)  # does not leave with less, unless empty
+    empty_after: Duration | None = None  # leaves empty when nothing came for so long; none: waits for cargo
+    waits_at: Literal["berth", "siding"] = "berth"  # where it waits for its load
+
+
+class FleetService(Block):
+    """Trains or ships of finite fleets that shuttle between two stops: leave when full or after a wait."""
+
+    kind: Literal["trains", "ships"]
+    title: str
+    stops: Annotated[dict[Id, Stop], Field(min_length=2, max_length=2)]  # the first is home
+    via: list[Id] = []  # places its way must touch, in order
+    pace: Ratio = Ratio(1.0)  # speed relative to the links'
+    operator: str | None = None
+
+
+class TimetableStop(Block):
+    cutoff: Duration = Duration(0.0)  # cargo must be there so long before departure
+    release: Variate | None = None  # from arrival until the cargo can go on
+
+
+class TimetableService(Block):
+    """Sailings or trains by timetable, room for all: liners."""
+
+    kind: Literal["timetable"]
+    title: str
+    stops: Annotated[dict[Id, TimetableStop], Field(min_length=2, max_length=2)]
+    via: list[Id] = []
+    every: PositiveDuration  # between departures, each way
+    time: Variate | None = None  # stop to stop by timetable, port calls included; none: distance over speed
+    on_time: Share = Share(1.0)  # share of arrivals by timetable
+    late: Variate | None = None  # delay of the others
+    accepts: list[Id]
+    operator: str | None = None
+
+
+class NoStop(Block):
+    pass
+
+
+class IndividualService(Block):
+    """Trucks, single wagons, feeders with room for all: each consignment goes by itself as soon as it is ready."""
+
+    kind: Literal["individual"]
+    title: str
+    stops: Annotated[dict[Id, NoStop], Field(min_length=2, max_length=2)]
+    via: list[Id] = []
+    pace: Ratio = Ratio(1.0)
+    time: Variate | None = None  # stop to stop; none: distance over speed and the links' delays
+    accepts: list[Id]
+    operator: str | None = None
+
+
+Service = Annotated[FleetService | TimetableService | IndividualService, Field(discriminator="kind")]
+
+
+class Draught(Block):
+    full: Depth
+    empty: Depth
+
+
+class Fleet(Block):
+    """Vehicles of one kind on one service. Exactly one of vessels and train_sets."""
+
+    service: Id
+    title: str
+    vessels: Count | None = None
+    train_sets: Count | Literal["unlimited"] | None = None
+    capacity: Space  # "350 TEU", "54 wagons", "6000 t"
+    speed: Speed | None = None  # ships
+    draught: Draught | None = None
+    accepts: list[Id]  # cargo kinds
+
+
+class Cargo(Block):
+    """A kind of unit: a 40-foot box, a wagon on a rail ferry, a truck, a parcel of oil."""
+
+    title: str
+    space: Space  # what one unit takes of a vehicle's capacity
+    teu: Annotated[float, Field(ge=0, strict=False)] = 0.0
+    payload: Annotated[float, Field(ge=0, strict=False)] = 0.0  # t
+
+
+class Promise(Block):
+    low: Duration
+    high: Duration
+
+
+class Route(Block):
+    """A way through the network, as waypoints and constraints."""
+
+    title: str
+    via: list[Id] = []  # places, in westbound order
+    avoid: list[Id] = []  # places or services
+    promise: Promise | None = None
+
+
+class Flow(Block):
+    """Demand: consignments from origin to destination, over one or several routes in fixed shares."""
+
+    title: str
+    origin: Id
+    destination: Id
+    direction: Direction
+    cargo: Id
+    volume: SpaceRate  # "35000 TEU/a", "22900 wagons/a", "34400 trucks/a", all routes together
+    routes: dict[Id, Share]  # adds up to 1
+    block: Count = 1  # units released together: 55 for a block train
+    arrivals: Literal["poisson", "regular"] = "poisson"
+    seasons: Months | None = None  # relative intensity of each month
+    priority: Literal["priority", "ordinary"] = "ordinary"
+    compare: bool = False  # shown in the comparison of routes
+
+
+class Model(Block):
+    """A whole scenario, after inheritance."""
+
+    title: str
+    description: str | None = None
+    run: Run
+    sources: dict[Id, Source] = {}
+    places: dict[Id, Place]
+    links: dict[Id, Link]
+    seas: dict[Id, Sea] = {}
+    calendars: dict[Id, Calendar] = {}
+    cargo: dict[Id, Cargo]
+    terminals: dict[Id, Terminal] = {}
+    ports: dict[Id, Port] = {}
+    borders: dict[Id, Border] = {}
+    services: dict[Id, Service]
+    fleets: dict[Id, Fleet] = {}
+    routes: dict[Id, Route]
+    demand: dict[Id, Flow]
+
+
+Calendar.model_rebuild()
