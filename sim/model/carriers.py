@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 NO_CALL = -1
 
 
-def carry(world: World, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> Carriage:
-    """Carry units that are ready at `ready` over one leg. Those whose departure lies beyond the run stay: NaN."""
+def carry(world: World, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> tuple[Carriage, Floats]:
+    """Carry units that are ready at `ready` over one leg; returns also when each has landed.
+
+    Those whose departure lies beyond the run stay: NaN.
+    """
     service = world.model.services[traffic.itinerary.legs[leg].service]
     if isinstance(service, TimetableService):
         return _by_timetable(world, service, traffic, leg, ids, ready)
@@ -29,7 +32,7 @@ def carry(world: World, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> 
 
 def _by_timetable(
     world: World, service: TimetableService, traffic: Traffic, leg: int, ids: Ids, ready: Floats
-) -> Carriage:
+) -> tuple[Carriage, Floats]:
     way = traffic.itinerary.legs[leg]
     departures, sailing, arrivals = _timetable(world, service, way.service, way.origin)
     wanted = ready + service.stops[way.origin].cutoff
@@ -44,9 +47,10 @@ def _by_timetable(
         name = f"service/{way.service}/{way.destination}/release"
         landed = arrived + traffic.per_block(name, release)[traffic.block_of(ids)]
     waited = departed - ready
-    return Carriage(
+    carriage = Carriage(
         traffic.index, leg, ids, NO_CALL, NO_CALL, ready, departed, departed, arrived, landed, sailing[k], 0.0, waited
     )
+    return carriage, landed
 
 
 def _timetable(
@@ -75,16 +79,15 @@ def _timetable(
 
 def _by_itself(
     world: World, service: IndividualService, traffic: Traffic, leg: int, ids: Ids, ready: Floats
-) -> Carriage:
+) -> tuple[Carriage, Floats]:
     way = traffic.itinerary.legs[leg]
     block = traffic.block_of(ids)
     key = f"service/{way.service}/{way.origin}"
     if service.time is not None:
         hours = traffic.per_block(f"{key}/time", service.time)[block]
         landed = ready + hours
-        return Carriage(
-            traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, landed, landed, hours, 0.0, 0.0
-        )
+        carriage = Carriage(traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, landed, landed, hours)
+        return carriage, landed
     t, moving, papers = ready, np.zeros(len(ids)), np.zeros(len(ids))
     sections = world.network.sections(way.service, way.origin)
     for section in sections:
@@ -100,4 +103,7 @@ def _by_itself(
         if desk is not None and section.end in world.model.borders and section is not sections[-1]:
             released = desk.release(traffic, ids, t)
             papers, t = papers + (released - t), released
-    return Carriage(traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, t, t, snap_all(moving), papers, 0.0)
+    carriage = Carriage(
+        traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, t, t, snap_all(moving), papers
+    )
+    return carriage, t

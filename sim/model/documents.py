@@ -32,14 +32,15 @@ class Desk:
         """When papers that are taken up at `begin` are done."""
         return self._office.finish(self._closures.next_open(begin), hours)
 
-    def release(self, traffic: Traffic, ids: Ids, landed: Floats) -> Floats:
+    def release(self, traffic: Traffic, ids: Ids, landed: Floats | float) -> Floats:
         """When each unit is released, if nothing queues."""
         hours = self.hours(traffic)[traffic.block_of(ids)]
         if self._closures.starts:
-            landed = np.array([self._closures.next_open(t) for t in landed])
+            landed = np.array([self._closures.next_open(t) for t in np.broadcast_to(landed, len(ids)).tolist()])
         if not self._office.starts:
             return landed + hours
-        return np.maximum(self._office.finishes(self._office.working(landed) + hours), landed)
+        at = np.broadcast_to(landed, len(ids))
+        return np.maximum(self._office.finishes(self._office.working(at) + hours), at)
 
     def _draw(self, traffic: Traffic) -> Floats:
         rule, flow, name = self._rule, traffic.flow, f"documents/{self.place}"

@@ -31,6 +31,13 @@ def work(
     return begins, ends
 
 
+def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -> float:
+    """When a task of the whole vehicle that may start at `start` is done."""
+    if effect == "do-not-start":
+        start = closures.next_open(start)
+    return closures.finish(start, hours) if effect == "suspend" else start + hours
+
+
 def _by_the_first_free(start: float, ready: Floats, moves: Floats, cranes: int) -> tuple[Floats, Floats]:
     if cranes == 1 and (not len(ready) or ready.max() <= start):  # nothing is waited for: one move after the other
         ends = start + np.cumsum(moves)

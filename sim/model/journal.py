@@ -78,10 +78,10 @@ class Carriage:
     call_from: int
     call_to: int
     ready: Floats
-    lifted: Floats
-    loaded: Floats
-    lowered: Floats
-    landed: Floats
+    lifted: Floats | float  # one number: all units together
+    loaded: Floats | float
+    lowered: Floats | float
+    landed: Floats | float
     moving: Floats | float = 0.0  # of legs without a modelled vehicle: hours of lifted..landed spent moving,
     documents: Floats | float = 0.0  # at borders on the way,
     timetable: Floats | float = 0.0  # and waiting for the timetable before `lifted`
@@ -146,21 +146,20 @@ def calls_table(calls: list[Call]) -> Table:
 def carriages_table(carriages: list[Carriage]) -> Table:
     """One row a unit and leg."""
     sizes = np.array([len(c.ids) for c in carriages], np.int64)
-    total = int(sizes.sum())
+    edges = np.concatenate([[0], np.cumsum(sizes)]).tolist()
 
-    def joined(name: str, dtype: type[np.generic]) -> NDArray[np.generic]:
-        return np.concatenate([getattr(c, name) for c in carriages]) if carriages else np.empty(0, dtype)
+    def joined(name: str) -> Floats:
+        """One number a unit, where a carriage has one for each unit or one for all."""
+        values = [getattr(c, name) for c in carriages]
+        column = np.repeat(np.array([NAN if isinstance(v, np.ndarray) else v for v in values]), sizes)
+        for i, value in enumerate(values):
+            if isinstance(value, np.ndarray):
+                column[edges[i] : edges[i + 1]] = value
+        return column
 
-    columns: Table = {"unit": joined("ids", np.int64)}
+    columns: Table = {"unit": np.concatenate([c.ids for c in carriages]) if carriages else np.empty(0, np.int64)}
     for name in ("itinerary", "leg", "call_from", "call_to"):
         columns[name] = np.repeat(np.array([getattr(c, name) for c in carriages], np.int32), sizes)
-    for name in ("ready", "lifted", "loaded", "lowered", "landed"):
-        columns[name] = joined(name, np.float64)
-    edges = np.concatenate([[0], np.cumsum(sizes)])
-    by_itself = [(i, c) for i, c in enumerate(carriages) if c.call_from < 0]
-    for name in ("moving", "documents", "timetable"):
-        hours = np.zeros(total)
-        for i, c in by_itself:
-            hours[edges[i] : edges[i + 1]] = getattr(c, name)
-        columns[name] = hours
+    for name in ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable"):
+        columns[name] = joined(name)
     return columns

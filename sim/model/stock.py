@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -61,15 +62,18 @@ class Lane:
         self.ready: Floats = np.empty(0)
         self.head = 0
 
-    def add(self, ids: Ids, ready: Floats) -> None:
-        old = self.ready[self.head :]
-        in_order = not len(old) or ready[0] >= old[-1]
-        self.ids = np.concatenate([self.ids[self.head :], ids])
-        self.ready = np.concatenate([old, ready])
-        self.head = 0
-        if not in_order or np.any(ready[1:] < ready[:-1]):
-            order = np.argsort(self.ready, kind="stable")
-            self.ids, self.ready = self.ids[order], self.ready[order]
+    def add(self, ids: Ids, ready: Floats | float) -> None:
+        """Put in units that are ready at these times, or all at one time."""
+        in_order = not isinstance(ready, np.ndarray) or bool((ready[1:] >= ready[:-1]).all())
+        at = ready if isinstance(ready, np.ndarray) else np.full(len(ids), ready)
+        if self.head < len(self.ids):
+            in_order = in_order and at[0] >= self.ready[-1]
+            ids = np.concatenate([self.ids[self.head :], ids])
+            at = np.concatenate([self.ready[self.head :], at])
+        if not in_order:
+            order = np.argsort(at, kind="stable")
+            ids, at = ids[order], at[order]
+        self.ids, self.ready, self.head = ids, at, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,9 @@ class Stock:
         self.lanes: dict[tuple[int, int], Lane] = {}
         self._takers: list[Taker] = []
 
-    def add(self, lane: Lane, ids: Ids, ready: Floats) -> None:
+    def add(self, lane: Lane, ids: Ids, ready: Floats | float) -> None:
         lane.add(ids, ready)
         self._review()
-
-    def lane(self, itinerary: int, leg: int) -> Lane | None:
-        return self.lanes.get((itinerary, leg))
 
     def load(self, taker: Taker) -> Generator[simpy.Event, Any, list[Load]]:
         """Stand in line, take cargo until it is time to close, and close."""
@@ -151,52 +152,35 @@ class Stock:
     def _closing(self, taker: Taker) -> float:
         """When the vehicle is full, or has waited as long as its rule says, as far as is known now."""
         rule = taker.rule
-        ready, room = self._waiting(taker)
         patience = max(taker.free_since + rule.empty_after, taker.opened)
-        if not len(ready):
-            return patience
-        full = ready[-1] if room[-1] >= taker.room else INF
-        first = max(float(ready[0]), taker.opened)
-        enough = ready[min(int(np.searchsorted(room, rule.min_room)), len(room) - 1)]
-        if room[-1] < rule.min_room:
-            enough = INF
-        waited = (taker.opened if rule.from_opening else first) + rule.wait
-        leaves = min(full, max(waited, enough))
-        if first > patience:  # nothing came in time
-            leaves = min(leaves, patience)
-        return float(leaves)
-
-    def _waiting(self, taker: Taker) -> tuple[Floats, Floats]:
-        """Ready times of the units that would fill the vehicle, in order, and the room that they add up to.
-
-        The list ends with the unit after which no further one fits; its room is then reported as full.
-        """
-        lanes = [x for x in self.lanes.values() if x.cargo in taker.accepts and x.head < len(x.ids)]
+        lanes = [x for x in self.lanes.values() if x.head < len(x.ids) and x.cargo in taker.accepts]
         if not lanes:
-            return np.empty(0), np.empty(0)
-        if len(lanes) == 1:
-            lane = lanes[0]
-            most = int(taker.room / lane.space)
-            ready = lane.ready[lane.head : lane.head + most]
-            room = np.arange(1, len(ready) + 1) * lane.space
-        else:
-            parts = [(x, x.ready[x.head : x.head + int(taker.room / x.space) + 1]) for x in lanes]
-            ready = np.concatenate([p for _, p in parts])
-            space = np.concatenate([np.full(len(p), x.space) for x, p in parts])
-            order = np.argsort(ready, kind="stable")
-            ready, room = ready[order], np.cumsum(space[order])
-            over = int(np.searchsorted(room, taker.room, side="right"))
-            if over < len(room):  # the next unit does not fit: full when it stands there
-                return ready[: over + 1], np.append(room[:over], taker.room)
-        smallest = min(x.space for x in self.lanes.values() if x.cargo in taker.accepts)
-        if len(room) and taker.room - room[-1] < smallest:
-            room = room.astype(float)
-            room[-1] = taker.room
-        return ready, room
+            return patience
+        first, enough, full = _known(lanes[0], taker) if len(lanes) == 1 else self._known_together(lanes, taker)
+        if first > patience:  # nothing came in time
+            return patience
+        waited = (taker.opened if rule.from_opening else max(first, taker.opened)) + rule.wait
+        return min(full, max(waited, enough))
+
+    def _known_together(self, lanes: list[Lane], taker: Taker) -> tuple[float, float, float]:
+        """As `_known`, of several lanes in common order of readiness."""
+        parts = [x.ready[x.head : x.head + int(taker.room / x.space) + 1] for x in lanes]
+        ready = np.concatenate(parts)
+        space = np.repeat([x.space for x in lanes], [len(p) for p in parts])
+        order = np.argsort(ready, kind="stable")
+        ready, room = ready[order], np.cumsum(space[order])
+        most = min(x.space for x in self.lanes.values() if x.cargo in taker.accepts)
+        k = int(np.searchsorted(room, taker.rule.min_room))
+        enough = float(ready[k]) if k < len(room) else INF
+        # full with the unit that leaves no room for the smallest, or when one stands there that does not fit
+        full = int(np.searchsorted(room, taker.room - most, side="right"))
+        return float(ready[0]), enough, float(ready[full]) if full < len(room) else INF
 
     def _choose(self, taker: Taker) -> list[Load]:
         now = self.env.now
-        lanes = [x for x in self.lanes.values() if x.cargo in taker.accepts and x.head < len(x.ids)]
+        lanes = [x for x in self.lanes.values() if x.head < len(x.ids) and x.cargo in taker.accepts]
+        if len(lanes) == 1:
+            return _from_one(lanes[0], taker, now)
         left = taker.room
         counts: dict[tuple[int, int], int] = {}
         for priority in sorted({x.priority for x in lanes}):
@@ -211,11 +195,32 @@ class Stock:
         return loads
 
 
+def _from_one(lane: Lane, taker: Taker, now: float) -> list[Load]:
+    end = lane.head + int(taker.room / lane.space)
+    if end > len(lane.ids) or lane.ready[end - 1] > now:
+        end = int(np.searchsorted(lane.ready, now, side="right"))
+    if end == lane.head:
+        return []
+    load = Load(lane, lane.ids[lane.head : end], lane.ready[lane.head : end])
+    lane.head = end
+    return [load]
+
+
 def _ring(alarm: simpy.Event) -> None:
     """The alarm of a closing time, unless the time was set anew since."""
     taker, version = alarm.value
     if taker.version == version and not taker.close.triggered:
         taker.close.succeed()
+
+
+def _known(lane: Lane, taker: Taker) -> tuple[float, float, float]:
+    """When the first unit, enough for the least load, and a full load are ready; inf: not in sight."""
+    waiting = len(lane.ids) - lane.head
+    most = int(taker.room / lane.space)
+    least = max(ceil(taker.rule.min_room / lane.space), 1)
+    first = float(lane.ready[lane.head])
+    enough = float(lane.ready[lane.head + least - 1]) if waiting >= least else INF
+    return first, enough, float(lane.ready[lane.head + most - 1]) if waiting >= most else INF
 
 
 def _fill(lanes: Iterable[Lane], now: float, room: float, counts: dict[tuple[int, int], int]) -> float:
@@ -224,12 +229,6 @@ def _fill(lanes: Iterable[Lane], now: float, room: float, counts: dict[tuple[int
     for number, lane in enumerate(lanes):
         ready = lane.ready[lane.head : lane.head + int(room / lane.space)]
         parts.append((number, lane, ready[: int(np.searchsorted(ready, now, side="right"))]))
-    if len(parts) == 1:
-        _, lane, ready = parts[0]
-        counts[(lane.itinerary, lane.leg)] = len(ready)
-        return room - len(ready) * lane.space
-    if not parts:
-        return room
     ready = np.concatenate([p for _, _, p in parts])
     whose = np.concatenate([np.full(len(p), n) for n, _, p in parts])
     space = np.concatenate([np.full(len(p), x.space) for _, x, p in parts])

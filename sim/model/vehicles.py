@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.model.calendars import Closures
+from sim.model.calendars import ALWAYS_OPEN, Closures
 from sim.model.clock import Floats, snap
 from sim.model.facilities import Pool, Story, Track, Yard
-from sim.model.handling import work
+from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Carriage
 from sim.model.stock import INF, Load, Rule, Stock, Taker
 from sim.network import load_share
-from sim.scenario.schema import Berths, Fleet, FleetService, Stop
+from sim.scenario.schema import Berths, Fleet, FleetService, Stop, Weather
 from sim.scenario.values import Variate
 
 if TYPE_CHECKING:
     from sim.model.demand import Traffic
     from sim.model.world import World
 
+Times = Floats | float  # of each unit, or of all together
 Draw = Callable[[str, Variate, float], float]
 FIRST_DRAWS = 64  # values drawn ahead for each vehicle and purpose
 
@@ -53,6 +54,10 @@ class Halt:
     pool: Pool
     stock: Stock
     runs: tuple[Run, ...]  # the way to the other stop
+    weather: Weather
+    closures: Closures  # of the terminal
+    entering: Closures  # the same where they hold up the phase, else always open
+    leaving: Closures
 
 
 @dataclass(slots=True)
@@ -60,8 +65,8 @@ class Parcel:
     """Cargo on board: what was taken from one lane, and when each unit was loaded."""
 
     load: Load
-    lifted: Floats
-    loaded: Floats
+    lifted: Floats | float
+    loaded: Floats | float
 
 
 class Line:
@@ -86,16 +91,23 @@ class Line:
             stop.min_load * self.room,
             INF if stop.empty_after is None else snap(stop.empty_after),
         )
+        terminal = world.network.terminal(place)
+        closures = world.closures(terminal.calendar)
+        weather = terminal.weather
         return Halt(
             place,
             world.place_number[place],
             other,
             stop,
             rule,
-            world.network.terminal(place).berths[stop.berth],
+            terminal.berths[stop.berth],
             world.pools[place, stop.berth],
             world.stocks[place, self.fleet.service],
             self._runs(world, service, place),
+            weather,
+            closures,
+            closures if weather.enter == "do-not-start" else ALWAYS_OPEN,
+            closures if weather.leave == "do-not-start" else ALWAYS_OPEN,
         )
 
     def _runs(self, world: World, service: FleetService, origin: str) -> tuple[Run, ...]:
@@ -177,6 +189,10 @@ def _taker(world: World, line: Line, halt: Halt) -> Taker:
     return Taker(line.accepts, line.room, halt.rule, env.now, env.event(), env.event())
 
 
+def _last(times: Times) -> float:
+    return float(times.max()) if isinstance(times, np.ndarray) else times
+
+
 class Vehicle:
     """One train set or ship."""
 
@@ -233,11 +249,12 @@ class Vehicle:
 
     def berth(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
         """Wait for open water and a berth, then for room ashore."""
-        terminal = self.world.network.terminal(halt.place)
-        closures = self.world.closures(terminal.calendar if terminal.weather.enter == "do-not-start" else None)
-        closed = yield from self._until_open(closures)
+        closed = 0.0
+        if halt.entering.starts:
+            closed += yield from self._until_open(halt.entering)
         claim = yield from halt.pool.seize(self._priority([p.load for p in cargo]))
-        closed += yield from self._until_open(closures)
+        if halt.entering.starts:
+            closed += yield from self._until_open(halt.entering)
         call.weather_in = call.arrived + closed
         call.berthed = self.env.now
         for yard, room in self._rooms(cargo).items():
@@ -292,7 +309,7 @@ class Vehicle:
                     )
                 )
                 self.world.land(self.world.traffic[lane.itinerary], lane.leg, parcel.load.ids, ends)
-                end = max(end, float(ends.max()))
+                end = max(end, _last(ends))
         if end > self.env.now:
             yield self.env.timeout(end - self.env.now)
         call.discharged = end
@@ -318,7 +335,7 @@ class Vehicle:
         start = call.opened if halt.stop.waits_at == "berth" else self.env.now
         lifted, loaded = self._work(halt, "load", loads, [x.ready for x in loads], start)
         cargo = [Parcel(*x) for x in zip(loads, lifted, loaded, strict=True)]
-        end = max((float(x.max()) for x in loaded), default=self.env.now)
+        end = max(map(_last, loaded), default=self.env.now)
         if end > self.env.now:
             yield self.env.timeout(end - self.env.now)
         call.loaded = self.env.now
@@ -327,9 +344,8 @@ class Vehicle:
 
     def leave(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
         """Wait for open water, and go; the room in the yard is free again."""
-        terminal = self.world.network.terminal(halt.place)
-        closures = self.world.closures(terminal.calendar if terminal.weather.leave == "do-not-start" else None)
-        yield from self._until_open(closures)
+        if halt.leaving.starts:
+            yield from self._until_open(halt.leaving)
         call.weather_out = self.env.now
         for parcel in cargo:
             lane = parcel.load.lane
@@ -340,22 +356,21 @@ class Vehicle:
 
     def _work(
         self, halt: Halt, task: str, loads: list[Load], ready: list[Floats], start: float
-    ) -> tuple[list[Floats], list[Floats]]:
+    ) -> tuple[list[Times], list[Times]]:
         """Begin and end of each unit's move, by parcel. Without `ready`, everything is there from the start."""
         if not loads:
             return [], []
-        terminal = self.world.network.terminal(halt.place)
-        closures = self.world.closures(terminal.calendar)
-        effect = terminal.weather.discharge if task == "discharge" else terminal.weather.load
-        variate = halt.berths.discharge if task == "discharge" else halt.berths.load
+        berths, closures = halt.berths, halt.closures
+        effect = halt.weather.discharge if task == "discharge" else halt.weather.load
+        variate = berths.discharge if task == "discharge" else berths.load
         key = f"{task}/{halt.place}/{halt.stop.berth}"
-        start += halt.berths.fixed
-        if halt.berths.per == "vehicle":
-            hours = np.array([self.draw(key, variate, 1.0)])
-            begin, end = work(start, np.array([self.env.now]), hours, 1, closures, effect)
-            return [np.full(len(x.ids), begin[0]) for x in loads], [np.full(len(x.ids), end[0]) for x in loads]
+        start += berths.fixed
+        if berths.per == "vehicle":
+            begin = max(start, self.env.now)
+            end = work_whole(begin, self.draw(key, variate, 1.0), closures, effect)
+            return [begin] * len(loads), [end] * len(loads)
         moves = [self._moves(x, key, variate) for x in loads]
-        cranes = halt.berths.cranes
+        cranes = berths.cranes
         if len(loads) == 1:
             at = ready[0] if ready else np.full(len(moves[0]), start)
             begins, ends = work(start, at, moves[0], cranes, closures, effect)

@@ -85,7 +85,7 @@ class World:
             self._closures[key] = outside(window, self.times)
         return self._closures[key]
 
-    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Floats) -> None:
+    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Floats | float) -> None:
         """Units stand at the end of a leg at the times `landed`, known ahead: they have arrived, or go on."""
         legs = traffic.itinerary.legs
         if leg + 1 == len(legs):
@@ -99,17 +99,17 @@ class World:
         else:
             self.env.process(self._papers(desk, traffic, leg, ids, landed))
 
-    def forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> None:
+    def forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats | float) -> None:
         """Units are ready for their next leg: they wait for a vehicle, or go by themselves."""
         if not len(ids):
             return
         service, place = traffic.itinerary.legs[leg].service, traffic.itinerary.legs[leg].origin
         stock = self.stocks.get((place, service))
         if stock is None:
-            carriage = carry(self, traffic, leg, ids, ready)
+            carriage, landed = carry(self, traffic, leg, ids, np.broadcast_to(ready, len(ids)))
             self.recorder.carriages.append(carriage)
-            arrived = np.isfinite(carriage.landed)
-            self.land(traffic, leg, ids[arrived], carriage.landed[arrived])
+            arrived = np.isfinite(landed)
+            self.land(traffic, leg, ids[arrived], landed[arrived])
         else:
             stock.add(self._lane(stock, traffic, leg), ids, ready)
 
@@ -137,15 +137,15 @@ class World:
                 return self.yards[place, name]
         return None
 
-    def _papers(self, desk: Desk, traffic: Traffic, leg: int, ids: Ids, landed: Floats) -> Story:
+    def _papers(self, desk: Desk, traffic: Traffic, leg: int, ids: Ids, landed: Floats | float) -> Story:
         """A parcel queues at a desk with few servers, once all of it stands there."""
         assert desk.pool is not None
-        yield self.env.timeout(max(float(landed.max()) - self.env.now, 0.0))
+        yield self.env.timeout(max(float(np.max(landed)) - self.env.now, 0.0))
         claim = yield from desk.pool.seize(traffic.priority)
         hours = float(desk.hours(traffic)[traffic.block_of(ids)].max())
         yield self.env.timeout(desk.done(claim.granted, hours) - claim.granted)
         desk.pool.release(claim)
-        self.forward(traffic, leg + 1, ids, np.full(len(ids), self.env.now))
+        self.forward(traffic, leg + 1, ids, self.env.now)
 
     def _facility(self, place: str, name: str, capacity: float) -> int:
         self.facilities.append(f"{place}/{name}")
