@@ -40,6 +40,11 @@ class Closures:
         k = bisect_right(self.starts, t) - 1
         return self.ends[k] if k >= 0 and t < self.ends[k] else t
 
+    def touch(self, start: float, end: float) -> bool:
+        """Whether anything of [start, end] is closed."""
+        k = bisect_right(self.starts, end)
+        return k > 0 and self.ends[k - 1] > start
+
     def closed_between(self, start: float, end: float) -> float:
         """Closed hours in [start, end]."""
         if not self.starts or end <= start:
@@ -68,7 +73,7 @@ class Closures:
 
     def finish(self, start: float, hours: float) -> float:
         """The end of `hours` of work begun at `start` and suspended while closed."""
-        if not self.starts:
+        if not self.touch(start, start + hours):
             return start + hours
         work = self.working(np.array([start])) + hours
         return max(float(self.finishes(work)[0]), start)

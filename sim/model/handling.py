@@ -21,7 +21,8 @@ def work(
     """
     if effect == "do-not-start":
         start = closures.next_open(max(start, float(ready[0]))) if len(ready) else start
-    suspended = effect == "suspend" and bool(closures.starts)
+    latest = max(start, float(ready.max())) + float(moves.sum()) if len(ready) else start
+    suspended = effect == "suspend" and closures.touch(start, latest)
     if suspended:
         clock = closures.working(np.append(ready, start))
         start, ready = float(clock[-1]), clock[:-1]

@@ -3,16 +3,17 @@ at the customs stand here already, with the time at which they will be ready."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 import numpy as np
 import simpy
+from numpy.typing import NDArray
 
 from sim.model.clock import Floats, Ids
-from sim.model.facilities import Yard
+from sim.model.demand import Traffic
 
 INF = float("inf")
 
@@ -27,37 +28,46 @@ class Rule:
     empty_after: float  # h without cargo, after which it leaves empty; inf: never
 
 
-@dataclass(slots=True)
 class Taker:
-    """A vehicle that takes cargo: what fits on it, since when, and the event that tells it to close."""
+    """A vehicle that takes cargo: what fits on it, since when, and the events that it waits for."""
 
-    accepts: frozenset[str]
-    room: float
-    rule: Rule
-    free_since: float
-    turn: simpy.Event  # it is first in turn to take cargo
-    close: simpy.Event  # its load is known
-    queued: bool = False  # waits for `turn`
-    waits: bool = False  # waits for `close`
-    opened: float = INF
-    closing: float = INF
-    version: int = 0  # of the closing time, so that an alarm for an older one is void
+    __slots__ = ("accepts", "close", "closing", "free_since", "opened", "room", "rule", "turn", "version")
+
+    def __init__(self, accepts: frozenset[str], room: float, rule: Rule, free_since: float) -> None:
+        self.accepts = accepts
+        self.room = room
+        self.rule = rule
+        self.free_since = free_since
+        self.turn: simpy.Event | None = None  # it is first in turn to take cargo
+        self.close: simpy.Event | None = None  # its load is known
+        self.opened = INF
+        self.closing = INF
+        self.version = 0  # of the closing time, so that an alarm for an older one is void
 
 
-class Lane:
-    """Units of one itinerary and leg, in order of readiness."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a vehicle takes of one traffic."""
 
-    __slots__ = ("cargo", "head", "ids", "itinerary", "leg", "priority", "ready", "space", "yard")
+    traffic: Traffic
+    leg: int
+    ids: Ids
+    ready: Floats
 
-    def __init__(
-        self, itinerary: int, leg: int, cargo: str, space: float, priority: int, yard: Yard | None
-    ) -> None:
-        self.itinerary = itinerary
-        self.leg = leg
+    @property
+    def room(self) -> float:
+        return len(self.ids) * self.traffic.space
+
+
+class Queue:
+    """Units of one kind of cargo and one class, in order of readiness."""
+
+    __slots__ = ("cargo", "head", "ids", "priority", "ready", "space")
+
+    def __init__(self, cargo: str, space: float, priority: int) -> None:
         self.cargo = cargo
         self.space = space
         self.priority = priority
-        self.yard = yard  # whose room a unit gives back when it leaves
         self.ids: Ids = np.empty(0, np.int64)
         self.ready: Floats = np.empty(0)
         self.head = 0
@@ -75,46 +85,59 @@ class Lane:
             ids, at = ids[order], at[order]
         self.ids, self.ready, self.head = ids, at, 0
 
+    def take(self, count: int) -> tuple[Ids, Floats]:
+        part = slice(self.head, self.head + count)
+        self.head += count
+        return self.ids[part], self.ready[part]
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What a vehicle takes from one lane."""
-
-    lane: Lane
-    ids: Ids
-    ready: Floats
+    def fits(self, room: float, now: float) -> int:
+        """How many units are ready at `now` and fit into `room`."""
+        most = min(int(room / self.space), len(self.ids) - self.head)
+        if most and self.ready[self.head + most - 1] <= now:
+            return most
+        return int(np.searchsorted(self.ready[self.head : self.head + most], now, side="right"))
 
 
 class Stock:
     """The cargo at one stop for one service, and the vehicles that take it, one of each kind at a time."""
 
-    def __init__(self, env: simpy.Environment) -> None:
+    def __init__(self, env: simpy.Environment, traffic: list[Traffic], itinerary: NDArray[np.int32]) -> None:
         self.env = env
-        self.lanes: dict[tuple[int, int], Lane] = {}
+        self._traffic = traffic
+        self._itinerary = itinerary  # of each unit
+        self._legs: dict[int, int] = {}  # of each itinerary, the leg that begins here
+        self._queues: dict[tuple[str, int], Queue] = {}
         self._takers: list[Taker] = []
 
-    def add(self, lane: Lane, ids: Ids, ready: Floats | float) -> None:
-        lane.add(ids, ready)
-        self._review()
+    def add(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats | float) -> None:
+        """Units that are, or will be, ready here for their leg."""
+        key = (traffic.flow.cargo, traffic.priority)
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = Queue(traffic.flow.cargo, traffic.space, traffic.priority)
+        self._legs[traffic.index] = leg
+        queue.add(ids, ready)
+        for taker in self._takers:
+            if taker.opened < INF:
+                self._review(taker)
 
     def load(self, taker: Taker) -> Generator[simpy.Event, Any, list[Load]]:
         """Stand in line, take cargo until it is time to close, and close."""
         self._takers.append(taker)
         self._open()
         if taker.opened == INF:
-            taker.queued = True
+            taker.turn = self.env.event()
             yield taker.turn
         if taker.closing > self.env.now:
-            taker.waits = True
+            taker.close = self.env.event()
             yield taker.close
-        return self._take(taker)
-
-    def _take(self, taker: Taker) -> list[Load]:
-        """The priority cargo that is ready, then the rest in order of readiness, as far as there is room."""
         self._takers.remove(taker)
         loads = self._choose(taker)
-        self._open()
-        self._review()
+        if self._takers:
+            self._open()
+            for other in self._takers:
+                if other.opened < INF:
+                    self._review(other)
         return loads
 
     def _open(self) -> None:
@@ -126,16 +149,11 @@ class Stock:
             kinds.add(taker.accepts)
             if taker.opened == INF:
                 taker.opened = self.env.now
-                self._review_one(taker)
-                if taker.queued:
+                self._review(taker)
+                if taker.turn is not None:
                     taker.turn.succeed()
 
-    def _review(self) -> None:
-        for taker in self._takers:
-            if taker.opened < INF:
-                self._review_one(taker)
-
-    def _review_one(self, taker: Taker) -> None:
+    def _review(self, taker: Taker) -> None:
         """Set the moment of closing anew; an alarm that was set before it is void."""
         closing = max(self._closing(taker), self.env.now)
         if closing == taker.closing:
@@ -143,7 +161,7 @@ class Stock:
         taker.closing = closing
         taker.version += 1
         if closing == self.env.now:
-            if taker.waits:
+            if taker.close is not None:
                 taker.close.succeed()
         elif closing < INF:
             alarm = self.env.timeout(closing - self.env.now, (taker, taker.version))
@@ -153,88 +171,78 @@ class Stock:
         """When the vehicle is full, or has waited as long as its rule says, as far as is known now."""
         rule = taker.rule
         patience = max(taker.free_since + rule.empty_after, taker.opened)
-        lanes = [x for x in self.lanes.values() if x.head < len(x.ids) and x.cargo in taker.accepts]
-        if not lanes:
+        queues = [q for q in self._queues.values() if q.head < len(q.ids) and q.cargo in taker.accepts]
+        if not queues:
             return patience
-        first, enough, full = _known(lanes[0], taker) if len(lanes) == 1 else self._known_together(lanes, taker)
+        first, enough, full = _known(queues[0], taker) if len(queues) == 1 else self._known_together(queues, taker)
         if first > patience:  # nothing came in time
             return patience
         waited = (taker.opened if rule.from_opening else max(first, taker.opened)) + rule.wait
         return min(full, max(waited, enough))
 
-    def _known_together(self, lanes: list[Lane], taker: Taker) -> tuple[float, float, float]:
-        """As `_known`, of several lanes in common order of readiness."""
-        parts = [x.ready[x.head : x.head + int(taker.room / x.space) + 1] for x in lanes]
+    def _known_together(self, queues: list[Queue], taker: Taker) -> tuple[float, float, float]:
+        """As `_known`, of several queues in common order of readiness."""
+        parts = [q.ready[q.head : q.head + int(taker.room / q.space) + 1] for q in queues]
         ready = np.concatenate(parts)
-        space = np.repeat([x.space for x in lanes], [len(p) for p in parts])
-        order = np.argsort(ready, kind="stable")
-        ready, room = ready[order], np.cumsum(space[order])
-        most = min(x.space for x in self.lanes.values() if x.cargo in taker.accepts)
-        k = int(np.searchsorted(room, taker.rule.min_room))
+        space = np.repeat([q.space for q in queues], [len(p) for p in parts])
+        order = ready.argsort(kind="stable")
+        ready, room = ready[order], space[order].cumsum()
+        smallest = min(q.space for q in self._queues.values() if q.cargo in taker.accepts)
+        k = int(room.searchsorted(taker.rule.min_room))
         enough = float(ready[k]) if k < len(room) else INF
         # full with the unit that leaves no room for the smallest, or when one stands there that does not fit
-        full = int(np.searchsorted(room, taker.room - most, side="right"))
+        full = int(room.searchsorted(taker.room - smallest, side="right"))
         return float(ready[0]), enough, float(ready[full]) if full < len(room) else INF
 
     def _choose(self, taker: Taker) -> list[Load]:
-        now = self.env.now
-        lanes = [x for x in self.lanes.values() if x.head < len(x.ids) and x.cargo in taker.accepts]
-        if len(lanes) == 1:
-            return _from_one(lanes[0], taker, now)
-        left = taker.room
-        counts: dict[tuple[int, int], int] = {}
-        for priority in sorted({x.priority for x in lanes}):
-            left = _fill([x for x in lanes if x.priority == priority], now, left, counts)
-        loads = []
-        for lane in lanes:
-            count = counts.get((lane.itinerary, lane.leg), 0)
-            if count:
-                part = slice(lane.head, lane.head + count)
-                loads.append(Load(lane, lane.ids[part], lane.ready[part]))
-                lane.head += count
+        """Priority cargo that is ready first, then the rest in order of readiness, as far as there is room."""
+        now, left = self.env.now, taker.room
+        queues = [q for q in self._queues.values() if q.head < len(q.ids) and q.cargo in taker.accepts]
+        loads: list[Load] = []
+        for priority in sorted({q.priority for q in queues}):
+            ranked = [q for q in queues if q.priority == priority]
+            counts = [ranked[0].fits(left, now)] if len(ranked) == 1 else _share(ranked, left, now)
+            for queue, count in zip(ranked, counts, strict=True):
+                if count:
+                    left -= count * queue.space
+                    loads += self._by_traffic(*queue.take(count))
         return loads
 
+    def _by_traffic(self, ids: Ids, ready: Floats) -> list[Load]:
+        whose = self._itinerary[ids]
+        first = int(whose[0])
+        if (whose == first).all():
+            return [Load(self._traffic[first], self._legs[first], ids, ready)]
+        return [
+            Load(self._traffic[i], self._legs[i], ids[mine], ready[mine])
+            for i in np.unique(whose).tolist()
+            for mine in [whose == i]
+        ]
 
-def _from_one(lane: Lane, taker: Taker, now: float) -> list[Load]:
-    end = lane.head + int(taker.room / lane.space)
-    if end > len(lane.ids) or lane.ready[end - 1] > now:
-        end = int(np.searchsorted(lane.ready, now, side="right"))
-    if end == lane.head:
-        return []
-    load = Load(lane, lane.ids[lane.head : end], lane.ready[lane.head : end])
-    lane.head = end
-    return [load]
+
+def _known(queue: Queue, taker: Taker) -> tuple[float, float, float]:
+    """When the first unit, enough for the least load, and a full load are ready; inf: not in sight."""
+    waiting = len(queue.ids) - queue.head
+    most = int(taker.room / queue.space)
+    least = max(ceil(taker.rule.min_room / queue.space), 1)
+    first = float(queue.ready[queue.head])
+    enough = float(queue.ready[queue.head + least - 1]) if waiting >= least else INF
+    return first, enough, float(queue.ready[queue.head + most - 1]) if waiting >= most else INF
+
+
+def _share(queues: list[Queue], room: float, now: float) -> list[int]:
+    """How many units each queue gives, in common order of readiness."""
+    parts = [q.ready[q.head : q.head + q.fits(room, now)] for q in queues]
+    sizes = [len(p) for p in parts]
+    whose = np.repeat(np.arange(len(queues)), sizes)
+    space = np.repeat([q.space for q in queues], sizes)
+    order = np.concatenate(parts).argsort(kind="stable")
+    fits = int(space[order].cumsum().searchsorted(room, side="right"))
+    return np.bincount(whose[order[:fits]], minlength=len(queues)).tolist()
 
 
 def _ring(alarm: simpy.Event) -> None:
     """The alarm of a closing time, unless the time was set anew since."""
     taker, version = alarm.value
-    if taker.version == version and not taker.close.triggered:
+    if taker.version == version and taker.close is not None and not taker.close.triggered:
         taker.close.succeed()
-
-
-def _known(lane: Lane, taker: Taker) -> tuple[float, float, float]:
-    """When the first unit, enough for the least load, and a full load are ready; inf: not in sight."""
-    waiting = len(lane.ids) - lane.head
-    most = int(taker.room / lane.space)
-    least = max(ceil(taker.rule.min_room / lane.space), 1)
-    first = float(lane.ready[lane.head])
-    enough = float(lane.ready[lane.head + least - 1]) if waiting >= least else INF
-    return first, enough, float(lane.ready[lane.head + most - 1]) if waiting >= most else INF
-
-
-def _fill(lanes: Iterable[Lane], now: float, room: float, counts: dict[tuple[int, int], int]) -> float:
-    """Count what each lane gives, in common order of readiness; returns the room that is left."""
-    parts = []
-    for number, lane in enumerate(lanes):
-        ready = lane.ready[lane.head : lane.head + int(room / lane.space)]
-        parts.append((number, lane, ready[: int(np.searchsorted(ready, now, side="right"))]))
-    ready = np.concatenate([p for _, _, p in parts])
-    whose = np.concatenate([np.full(len(p), n) for n, _, p in parts])
-    space = np.concatenate([np.full(len(p), x.space) for _, x, p in parts])
-    order = np.argsort(ready, kind="stable")
-    taken = np.cumsum(space[order])
-    fits = int(np.searchsorted(taken, room, side="right"))
-    for number, lane, _ in parts:
-        counts[(lane.itinerary, lane.leg)] = int(np.count_nonzero(whose[order][:fits] == number))
-    return room - (float(taken[fits - 1]) if fits else 0.0)

@@ -3,11 +3,13 @@ the other end. Trains and ships differ in their numbers, not in their story."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
 from sim.model.clock import Floats, snap
@@ -62,7 +64,7 @@ class Halt:
 
 @dataclass(slots=True)
 class Parcel:
-    """Cargo on board: what was taken from one lane, and when each unit was loaded."""
+    """Cargo on board: what was taken of one traffic, and when each unit was loaded."""
 
     load: Load
     lifted: Floats | float
@@ -175,18 +177,12 @@ def cargo_draws(traffic: Traffic, block: int) -> Draw:
 def form_trains(world: World, line: Line, halt: Halt) -> Story:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
-        taker = _taker(world, line, halt)
+        taker = Taker(line.accepts, line.room, halt.rule, world.env.now)
         loads = yield from halt.stock.load(taker)
-        first = loads[0]
-        traffic = world.traffic[first.lane.itinerary]
-        draw = cargo_draws(traffic, int(traffic.block_of(first.ids[0])))
+        traffic = loads[0].traffic
+        draw = cargo_draws(traffic, int(traffic.block_of(loads[0].ids[0])))
         train = Vehicle(world, line, draw)
         world.env.process(train.go_once(halt, loads))
-
-
-def _taker(world: World, line: Line, halt: Halt) -> Taker:
-    env = world.env
-    return Taker(line.accepts, line.room, halt.rule, env.now, env.event(), env.event())
 
 
 def _last(times: Times) -> float:
@@ -274,16 +270,14 @@ class Vehicle:
         """The yard room that the cargo on board needs here, by yard."""
         rooms: dict[Yard, float] = {}
         for parcel in cargo:
-            lane = parcel.load.lane
-            traffic = self.world.traffic[lane.itinerary]
-            if lane.leg + 1 < len(traffic.itinerary.legs):
-                yard = self.world.yard_for(traffic, lane.leg + 1)
-                if yard is not None:
-                    rooms[yard] = rooms.get(yard, 0.0) + len(parcel.load.ids) * lane.space
+            load = parcel.load
+            yard = self.world.yard_for(load.traffic, load.leg + 1)
+            if yard is not None:
+                rooms[yard] = rooms.get(yard, 0.0) + load.room
         return rooms
 
     def _priority(self, loads: list[Load]) -> int:
-        return min((load.lane.priority for load in loads), default=1)
+        return min((load.traffic.priority for load in loads), default=1)
 
     def discharge(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
         """All cargo goes ashore; the crane's times are known when it begins."""
@@ -292,23 +286,23 @@ class Vehicle:
         if cargo:
             lowered, landed = self._work(halt, "discharge", [p.load for p in cargo], [], self.env.now)
             for parcel, begins, ends in zip(cargo, lowered, landed, strict=True):
-                lane = parcel.load.lane
-                call.space_in += len(parcel.load.ids) * lane.space
+                load = parcel.load
+                call.space_in += load.room
                 self.recorder.carriages.append(
                     Carriage(
-                        lane.itinerary,
-                        lane.leg,
-                        parcel.load.ids,
+                        load.traffic.index,
+                        load.leg,
+                        load.ids,
                         self._origin,
                         call.index,
-                        parcel.load.ready,
+                        load.ready,
                         parcel.lifted,
                         parcel.loaded,
                         begins,
                         ends,
                     )
                 )
-                self.world.land(self.world.traffic[lane.itinerary], lane.leg, parcel.load.ids, ends)
+                self.world.land(load.traffic, load.leg, load.ids, ends)
                 end = max(end, _last(ends))
         if end > self.env.now:
             yield self.env.timeout(end - self.env.now)
@@ -316,7 +310,7 @@ class Vehicle:
 
     def take_cargo(self, call: Call, halt: Halt) -> Story:
         """Wait for a load until full, or as long as the rule says."""
-        taker = _taker(self.world, self.line, halt)
+        taker = Taker(self.line.accepts, self.line.room, halt.rule, self.env.now)
         loads = yield from halt.stock.load(taker)
         call.opened, call.closed = taker.opened, self.env.now
         return loads
@@ -339,7 +333,7 @@ class Vehicle:
         if end > self.env.now:
             yield self.env.timeout(end - self.env.now)
         call.loaded = self.env.now
-        call.space_out = sum(len(x.ids) * x.lane.space for x in loads)
+        call.space_out = sum(x.room for x in loads)
         return cargo
 
     def leave(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
@@ -348,9 +342,9 @@ class Vehicle:
             yield from self._until_open(halt.leaving)
         call.weather_out = self.env.now
         for parcel in cargo:
-            lane = parcel.load.lane
-            if lane.yard is not None:
-                lane.yard.give_back(len(parcel.load.ids) * lane.space)
+            yard = self.world.yard_for(parcel.load.traffic, parcel.load.leg)
+            if yard is not None:
+                yard.give_back(parcel.load.room)
         self._origin = call.index
         self.recorder.trips += 1
 
@@ -370,22 +364,26 @@ class Vehicle:
             end = work_whole(begin, self.draw(key, variate, 1.0), closures, effect)
             return [begin] * len(loads), [end] * len(loads)
         moves = [self._moves(x, key, variate) for x in loads]
-        cranes = berths.cranes
         if len(loads) == 1:
             at = ready[0] if ready else np.full(len(moves[0]), start)
-            begins, ends = work(start, at, moves[0], cranes, closures, effect)
+            begins, ends = work(start, at, moves[0], berths.cranes, closures, effect)
             return [begins], [ends]
-        sizes = [len(x) for x in moves]
-        at = np.concatenate(ready) if ready else np.full(sum(sizes), start)
-        order = np.lexsort((at, np.repeat([x.lane.priority for x in loads], sizes)))
-        begins, ends = np.empty(len(at)), np.empty(len(at))
-        begins[order], ends[order] = work(start, at[order], np.concatenate(moves)[order], cranes, closures, effect)
-        edges = np.cumsum(sizes)[:-1]
-        return np.split(begins, edges), np.split(ends, edges)
+        together = np.concatenate(moves)
+        if not ready:
+            begins, ends = work(start, np.full(len(together), start), together, berths.cranes, closures, effect)
+        else:  # priority first, then in order of readiness
+            at = np.concatenate(ready)
+            ranks = [x.traffic.priority for x in loads]
+            mixed = min(ranks) < max(ranks)
+            order = np.lexsort((at, np.repeat(ranks, [len(x) for x in moves]))) if mixed else at.argsort(kind="stable")
+            begins, ends = np.empty(len(at)), np.empty(len(at))
+            begins[order], ends[order] = work(start, at[order], together[order], berths.cranes, closures, effect)
+        edges = list(accumulate(len(x) for x in moves))
+        spans = [slice(a, b) for a, b in pairwise([0, *edges])]
+        return [begins[s] for s in spans], [ends[s] for s in spans]
 
     def _moves(self, load: Load, key: str, variate: Variate) -> Floats:
-        traffic = self.world.traffic[load.lane.itinerary]
-        return traffic.per_unit(key, variate)[load.ids - traffic.base]
+        return load.traffic.per_unit(key, variate)[load.ids - load.traffic.base]
 
     def run(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
         """Link by link to the other stop; an event only where there may be a wait."""
@@ -404,27 +402,23 @@ class Vehicle:
             self.recorder.segments.extend((call.index, run.link, run.direction, t, path, entered, moved, ended))
             t = ended
             if run.border is not None and cargo:
-                if t > env.now:
-                    yield env.timeout(t - env.now)
-                yield from self.cross(call, run.border, cargo)
-                t = env.now
+                t = yield from self.cross(call, run.border, cargo, t)
         if t > env.now:
             yield env.timeout(t - env.now)
 
-    def cross(self, call: Call, place: str, cargo: list[Parcel]) -> Story:
-        """The whole train stops at a border until its papers are done."""
+    def cross(self, call: Call, place: str, cargo: list[Parcel], t: float) -> Generator[simpy.Event, Any, float]:
+        """The whole train stops at a border from `t` until its papers are done; returns that hour."""
         desk = self.world.desks[place]
         first = cargo[0].load
-        traffic = self.world.traffic[first.lane.itinerary]
-        begin = self.env.now
-        claim = None
-        if desk.pool is not None:
+        hours = float(desk.hours(first.traffic)[first.traffic.block_of(first.ids[0])])
+        if desk.pool is None:
+            granted, end = t, desk.done(t, hours)
+        else:
+            if t > self.env.now:
+                yield self.env.timeout(t - self.env.now)
             claim = yield from desk.pool.seize(self._priority([p.load for p in cargo]))
-        granted = self.env.now
-        hours = float(desk.hours(traffic)[traffic.block_of(first.ids[0])])
-        end = desk.done(granted, hours)
-        if end > granted:
+            granted, end = self.env.now, desk.done(self.env.now, hours)
             yield self.env.timeout(end - granted)
-        if desk.pool is not None and claim is not None:
             desk.pool.release(claim)
-        self.recorder.stops.extend((call.index, self.world.place_number[place], begin, granted, end))
+        self.recorder.stops.extend((call.index, self.world.place_number[place], t, granted, end))
+        return end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import simpy
 
@@ -13,7 +15,7 @@ from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Story, Track, Yard
 from sim.model.journal import Journal, Recorder, ROOMS, SEGMENTS, STOPS, USES, calls_table, carriages_table, table
-from sim.model.stock import Lane, Stock
+from sim.model.stock import Stock
 from sim.model.vehicles import start_fleets
 from sim.network import Network
 from sim.scenario.schema import Documents, FleetService, Terminal
@@ -23,7 +25,13 @@ def simulate(network: Network, replication: int = 0) -> Journal:
     """Run one replication of a scenario and return its journal. The same seed and replication give the same journal
     to the bit."""
     world = World(network, replication)
-    world.env.run(until=world.times.end)
+    collecting = gc.isenabled()
+    gc.disable()  # a run makes few cycles, and looking for them would take a fifth of its time
+    try:
+        world.env.run(until=world.times.end)
+    finally:
+        if collecting:
+            gc.enable()
     return world.journal()
 
 
@@ -49,7 +57,9 @@ class World:
         self.capacities: list[float] = []
         self._closures: dict[str, Closures] = {}
         self.traffic = lay_out_demand(network, self.times, self.streams)
-        self.finished = np.full(sum(t.count for t in self.traffic), np.nan)
+        counts = [t.count for t in self.traffic]
+        self.itinerary = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        self.finished = np.full(sum(counts), np.nan)
         self.pools: dict[tuple[str, str], Pool] = {}
         self.timetables: dict[str, tuple[Floats, Floats, Floats]] = {}
         self.yards: dict[tuple[str, str], Yard] = {}
@@ -58,7 +68,7 @@ class World:
         self._build_places()
         self.tracks = self._build_tracks()
         self.stocks = {
-            (place, name): Stock(self.env)
+            (place, name): Stock(self.env, self.traffic, self.itinerary)
             for name, service in model.services.items()
             if isinstance(service, FleetService)
             for place in service.stops
@@ -111,15 +121,7 @@ class World:
             arrived = np.isfinite(landed)
             self.land(traffic, leg, ids[arrived], landed[arrived])
         else:
-            stock.add(self._lane(stock, traffic, leg), ids, ready)
-
-    def _lane(self, stock: Stock, traffic: Traffic, leg: int) -> Lane:
-        lane = stock.lanes.get((traffic.index, leg))
-        if lane is None:
-            cargo = traffic.flow.cargo
-            lane = Lane(traffic.index, leg, cargo, traffic.space, traffic.priority, self.yard_for(traffic, leg))
-            stock.lanes[traffic.index, leg] = lane
-        return lane
+            stock.add(traffic, leg, ids, ready)
 
     def yard_for(self, traffic: Traffic, leg: int) -> Yard | None:
         """The yard in which units of this traffic stand before `leg`, if a vehicle brought them."""
@@ -129,7 +131,7 @@ class World:
 
     def _find_yard(self, traffic: Traffic, leg: int) -> Yard | None:
         legs = traffic.itinerary.legs
-        if leg == 0 or not isinstance(self.model.services[legs[leg - 1].service], FleetService):
+        if not 0 < leg < len(legs) or not isinstance(self.model.services[legs[leg - 1].service], FleetService):
             return None
         place = legs[leg].origin
         for name, yard in self.network.terminal(place).yards.items():
@@ -198,7 +200,7 @@ class World:
     def journal(self) -> Journal:
         recorder = self.recorder
         units = {
-            "itinerary": np.repeat(np.arange(len(self.traffic)), [t.count for t in self.traffic]).astype(np.int32),
+            "itinerary": self.itinerary,
             "released": np.concatenate([t.released for t in self.traffic]),
             "finished": self.finished,
         }
