@@ -96,8 +96,10 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
     arrived = np.isfinite(days)
     p10, p50, p90 = _quantiles(days, arrived)
     known = len(days) > 0
-    within = float(np.mean((days >= low) & (days <= high))) if known and promise else np.nan
-    early = float(np.mean(days < low)) if known and promise else np.nan
+    promised = known and promise is not None
+    within = float(np.mean((days >= low) & (days <= high))) if promised else np.nan
+    early = float(np.mean(days < low)) if promised else np.nan
+    late = float(np.mean(~(days <= high))) if promised else np.nan
     return {
         "flow": flow_id,
         "title": flow.title,
@@ -116,7 +118,7 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
         "promise_low": low,
         "promise_high": high,
         "share_within": within,
-        "share_late": 1 - within - early,
+        "share_late": late,
         "share_early": early,
     }
 

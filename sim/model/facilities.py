@@ -37,9 +37,9 @@ class Pool:
         self._tickets = 0
         self._recorder = recorder
 
-    def seize(self, priority: int) -> Generator[simpy.Event, Any, Claim]:
-        """Wait for a place and take it."""
-        claim = Claim(self.env.now)
+    def seize(self, priority: int, since: float | None = None) -> Generator[simpy.Event, Any, Claim]:
+        """Wait for a place and take it. A ship that lay off a closed port wants its berth `since` it arrived."""
+        claim = Claim(self.env.now if since is None else since)
         self.claims[claim] = None
         if self._busy < self.capacity:
             self._busy += 1

@@ -248,7 +248,7 @@ class Vehicle:
         closed = 0.0
         if halt.entering.starts:
             closed += yield from self._until_open(halt.entering)
-        claim = yield from halt.pool.seize(self._priority([p.load for p in cargo]))
+        claim = yield from halt.pool.seize(self._priority([p.load for p in cargo]), call.arrived)
         if halt.entering.starts:
             closed += yield from self._until_open(halt.entering)
         call.weather_in = call.arrived + closed

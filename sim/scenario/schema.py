@@ -63,8 +63,8 @@ class Source(Block):
 class Place(Block):
     name: str
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    lat: Annotated[float, Field(ge=-90, le=90, strict=False)]
-    lon: Annotated[float, Field(ge=-180, le=180, strict=False)]
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
 
 
 class Link(Block):
@@ -250,8 +250,8 @@ class Cargo(Block):
 
     title: str
     space: Space  # what one unit takes of a vehicle's capacity
-    teu: Annotated[float, Field(ge=0, strict=False)] = 0.0
-    payload: Annotated[float, Field(ge=0, strict=False)] = 0.0  # t
+    teu: Annotated[float, Field(ge=0)] = 0.0
+    payload: Annotated[float, Field(ge=0)] = 0.0  # t
 
 
 class Promise(Block):

@@ -1,0 +1,252 @@
+"""From scenario files to one checked scenario: extends, merge, `--set`, check. Every value keeps its position."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path as FilePath
+from typing import Any, Literal, NoReturn
+
+from sim.scenario import check
+from sim.scenario.faults import Fault, Origin, Path, ScenarioError, nearest, render
+from sim.scenario.schema import Model
+from sim.scenario.tree import Node, merge, parse
+from sim.units import told
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """A scenario that holds no known fault: its model, and where each of its values was set."""
+
+    name: str  # the stem of the file
+    file: str
+    model: Model = field(repr=False)
+    root: Node = field(repr=False)
+
+    @cached_property
+    def tree(self) -> dict[str, Any]:
+        """The merged files as plain mappings, lists and scalars."""
+        tree: dict[str, Any] = self.root.plain()
+        return tree
+
+    @cached_property
+    def origins(self) -> Mapping[Path, Origin]:
+        """Where each leaf of the tree was set."""
+        return {path: node.at for path, node in self.root.leaves()}
+
+    def locate(self, path: Path, at: Literal["key", "value"] = "value") -> Origin:
+        """Where a value, or its key, was set; for a path that is not there, the nearest mapping around it."""
+        return locate(self.root, path, at)
+
+    def refuse(self, faults: Iterable[Fault]) -> NoReturn:
+        """Raise ScenarioError with the position of each fault."""
+        raise ScenarioError(rendered(self.root, faults))
+
+    def digest(self) -> str:
+        """SHA-256 of the tree, in hex: equal for scenarios that say the same in the same order."""
+        import hashlib
+        import json
+
+        text = json.dumps(self.tree, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(file: str | os.PathLike[str], *, set: Sequence[str] = ()) -> Scenario:
+    """The scenario of a file and of all that it extends, with `path=value` changes applied last.
+
+    Raises ScenarioError with every fault that was found.
+    """
+    return load_all([file], set=set)[0]
+
+
+def load_all(files: Iterable[str | os.PathLike[str]], *, set: Sequence[str] = ()) -> list[Scenario]:
+    """Several scenarios; what they extend in common is read once.
+
+    Raises ScenarioError with every fault of all of them; a fault that several inherit is told once.
+    """
+    library: dict[str, Node] = {}
+    scenarios: list[Scenario] = []
+    lines: list[str] = []
+    for file in files:
+        try:
+            scenarios.append(_load(os.fspath(file), set, library))
+        except ScenarioError as error:
+            lines += error.lines
+    if lines:
+        raise ScenarioError(list(dict.fromkeys(lines)))
+    return scenarios
+
+
+def validate(files: Iterable[str | os.PathLike[str]], *, set: Sequence[str] = ()) -> list[str]:
+    """Every fault of all these scenarios, a rendered line each; an empty list if there is none."""
+    try:
+        load_all(files, set=set)
+    except ScenarioError as error:
+        return list(error.lines)
+    return []
+
+
+def _load(file: str, changes: Sequence[str], library: dict[str, Node]) -> Scenario:
+    root, lines = read(file, library)
+    root, more = change(root, changes)
+    model, faults = check.check(root.plain())
+    lines += more + rendered(root, faults)
+    if model is None or lines:
+        raise ScenarioError(list(dict.fromkeys(lines)))
+    return Scenario(FilePath(file).stem, file, model, root)
+
+
+def read(file: str, library: dict[str, Node]) -> tuple[Node, list[str]]:
+    """The merged tree of a file and of all that it extends, each file once, and what is wrong with the merge.
+
+    `library` holds the files that are already read, by their real path, and takes in those that are read now.
+    Raises ScenarioError if a file cannot be read.
+    """
+    pile = _Pile(library)
+    pile.add(file, ())
+    if pile.lines:
+        raise ScenarioError(list(dict.fromkeys(pile.lines)))
+    root, lines = merge(None, pile.nodes[0])
+    for node in pile.nodes[1:]:
+        root, more = merge(root, node)
+        lines += more
+    return root, lines
+
+
+class _Pile:
+    """Files in the order in which they are laid over each other: what a file extends lies below it."""
+
+    def __init__(self, library: dict[str, Node]) -> None:
+        self.library = library
+        self.nodes: list[Node] = []
+        self.done: set[str] = set()
+        self.lines: list[str] = []
+
+    def add(self, file: str, heirs: tuple[str, ...], asked: Origin | None = None) -> None:
+        """Lay down a file after what it extends; `heirs` are the files that led here, `asked` where it is named."""
+        where = asked or Origin(file, 1, 1)
+        real, above = os.path.realpath(file), [os.path.realpath(heir) for heir in heirs]
+        if real in above:
+            chain = " → ".join((*heirs[above.index(real) :], file))
+            self.lines.append(render(where, f"a cycle of extends: {chain}"))
+        elif real not in self.done:
+            self.done.add(real)
+            try:
+                root = self.library.get(real) or _mapping(file, where)
+            except ScenarioError as error:
+                self.lines += error.lines
+                return
+            self.library[real] = root
+            content = dict(root.value) if isinstance(root.value, dict) else {}
+            for name, origin in self.parents(content.pop("extends", None)):
+                self.add(os.path.normpath(os.path.join(os.path.dirname(file), name)), (*heirs, file), origin)
+            self.nodes.append(Node(content, root.at, root.key))
+
+    def parents(self, extends: Node | None) -> list[tuple[str, Origin]]:
+        if extends is None:
+            return []
+        named = extends.value if isinstance(extends.value, list) else [extends]
+        for node in named:
+            if not isinstance(node.value, str):
+                found = told(node.plain())
+                self.lines.append(render(node.at, f"found {found}, where the name of a file to extend is due"))
+        return [(node.value, node.at) for node in named if isinstance(node.value, str)]
+
+
+def _mapping(file: str, where: Origin) -> Node:
+    """The tree of a file; raises ScenarioError if it cannot be read or is no mapping."""
+    root = parse(_text(file, where), file)
+    if isinstance(root.value, dict):
+        return root
+    raise ScenarioError([render(root.at, f"found {told(root.plain())}, where a mapping with a title is due")])
+
+
+def _text(file: str, where: Origin) -> str:
+    """The text of a file; `where` is blamed if it cannot be read."""
+    try:
+        raw = FilePath(file).read_bytes()
+    except FileNotFoundError:
+        raise ScenarioError([render(where, f'there is no file "{file}"', _near_file(file, where.file))]) from None
+    except IsADirectoryError:
+        raise ScenarioError([render(where, f'"{file}" is a directory, where a file is due')]) from None
+    except OSError as error:
+        raise ScenarioError([render(where, f'"{file}" cannot be read: {error.strerror}')]) from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        message = f"byte 0x{raw[error.start]:02x} is not UTF-8 text; save the file as UTF-8"
+        raise ScenarioError([render(Origin(file, line, column), message)]) from None
+
+
+def _near_file(file: str, asking: str) -> str | None:
+    """A file beside it with nearly that name, other than the one that asks for it."""
+    folder, name = os.path.split(file)
+    try:
+        names = sorted(os.listdir(folder or "."))
+    except OSError:
+        return None
+    near = nearest(name, [other for other in names if other != os.path.basename(asking)], alike=0.75)
+    return os.path.join(folder, near) if near else None
+
+
+def change(root: Node, changes: Sequence[str]) -> tuple[Node, list[str]]:
+    """The tree with `path=value` changes laid over it, and what is wrong with them."""
+    lines: list[str] = []
+    for text in changes:
+        try:
+            root, more = merge(root, _change(root, text))
+            lines += more
+        except ScenarioError as error:
+            lines += error.lines
+    return root, lines
+
+
+def _change(root: Node, text: str) -> Node:
+    """One change as a tree of its own."""
+    origin = Origin(f"--set {text}", 0, 0)
+    dotted, equals, value = text.partition("=")
+    path = tuple(dotted.strip().split("."))
+    if not equals or not all(path):
+        raise ScenarioError([render(origin, "a change is written path=value, like ports.alat.depth=7 m")])
+    stranger = unknown_step(root, path[:-1])  # the last step may be new; the check of the whole knows
+    if stranger is not None:
+        raise ScenarioError([render(origin, *stranger)])
+    node = parse(value, origin.file, line=0)
+    for key in reversed(path):
+        node = Node({key: Node(node.value, node.at, origin)}, origin, origin)
+    return node
+
+
+def unknown_step(root: Node, path: Path) -> tuple[str, str | None] | None:
+    """What is wrong with a path and the nearest right one, if neither the tree nor the schema knows a step of it."""
+    node: Node | None = root
+    here = [check.Kind(Model)]
+    for index, key in enumerate(path):
+        entries = node.entries if node else {}
+        known = [*entries, *check.allowed_keys(here)]
+        if key not in known:
+            near = nearest(key, known)
+            return f'there is no "{".".join(path[: index + 1])}"', near and ".".join((*path[:index], near))
+        node, here = entries.get(key), check.below(here, key)
+    return None
+
+
+def locate(root: Node, path: Path, at: Literal["key", "value"] = "value") -> Origin:
+    """Where in its files the value at a path, or its key, was set or deleted."""
+    node = root
+    for key in path:
+        below = node.value.get(key) if isinstance(node.value, dict) else node.entries.get(key)
+        if below is None:
+            return node.key
+        node = below
+    return node.key if at == "key" else node.at
+
+
+def rendered(root: Node, faults: Iterable[Fault]) -> list[str]:
+    """A line for each fault, by position."""
+    placed = sorted((locate(root, fault.path, fault.at), fault.message, fault.suggestion or "") for fault in faults)
+    return list(dict.fromkeys(render(origin, message, hint or None) for origin, message, hint in placed))

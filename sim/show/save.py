@@ -1,0 +1,203 @@
+"""Results as files, in a folder of their own. A folder is there whole or not at all: it is written under another name
+and renamed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.show.map import plot_map
+from sim.show.plots import plot_differences, plot_facilities, plot_queues, plot_stages, plot_transit
+from sim.show.style import write
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from sim.model import Journal
+    from sim.scenario.load import Scenario
+    from sim.study import Comparison, Result
+
+LIBRARIES = ("matplotlib", "networkx", "numpy", "pandas", "pyarrow", "pydantic", "ruamel.yaml", "scipy", "simpy")
+RECORD = "run.json"  # a folder that holds it was written here, and may be replaced
+
+PLOTS: dict[str, tuple[Callable[[Result], Figure], str]] = {
+    "transit": (plot_transit, "distribution of the transit time by route, with the promised days"),
+    "stages": (plot_stages, "mean days of each stage of the way"),
+    "facilities": (plot_facilities, "use of each facility over the year"),
+    "queues": (plot_queues, "ships and trains that wait at the ports over the year"),
+    "map": (plot_map, "the network with its flows"),
+}
+MEASURES = {
+    "routes": "transit days, shares within the promise, boxes and TEU of each compared flow and route",
+    "causes": "days a box by cause and place; they add up to the mean of the row in routes",
+    "stages": "days a box by stage of the way",
+    "transit": "boxes by transit time, in bins of half a day named by their lower edge",
+    "facilities": "utilisation (0 to 1), mean queue (units) and mean wait (h) of each facility",
+    "facility_days": "utilisation and queue by day",
+    "links": "units, TEU, t and vehicles a year on each link and direction",
+    "fleets": "voyages, loads and use of time of each fleet",
+}
+
+
+def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal: Journal | None = None) -> Path:
+    """Write everything about a result to `out`/<scenario>, and return that folder.
+
+    An earlier result of the same scenario there is replaced as a whole. `scenario` adds its resolved tree, `journal`
+    the tables of one replication. Raises FileExistsError if the folder holds something else.
+    """
+    with _whole(out / result.scenario) as folder:
+        listed: dict[str, str] = {}
+        if scenario is not None:
+            _resolved(scenario, folder / "scenario.yaml")
+            listed["scenario.yaml"] = "the scenario with all that it extends; each value with the file that set it"
+        result.summary().to_csv(folder / "summary.csv", index=False)
+        _json(result.to_json(), folder / "summary.json")
+        listed["summary.csv, summary.json"] = "means over the replications with 95 % intervals"
+        for name, frame in result.frames.items():
+            _frame(frame, folder / "measures" / name)
+            listed[f"measures/{name}.csv, .parquet"] = f"by replication: {MEASURES.get(name, name)}"
+        if journal is not None:
+            _journal(journal, folder / "journal")
+            listed["journal/*.parquet"] = f"all that happened in replication {journal.replication}, times in h"
+            listed["journal/names.json"] = "what the numbers in the journal stand for"
+        (folder / "plots").mkdir()
+        for name, (plot, what) in PLOTS.items():
+            write(plot(result), folder / "plots" / name)
+            listed[f"plots/{name}.png, .svg"] = what
+        listed[RECORD] = "seed, versions, replications, start and end of the run"
+        _json(_record(result, scenario), folder / RECORD)
+        _readme(folder, result.title, _story(result), listed)
+    return out / result.scenario
+
+
+def save_comparison(comparison: Comparison, out: Path) -> Path:
+    """Write the differences between scenarios to `out`/<first>-vs-<others>, and return that folder."""
+    first, *others = (result.scenario for result in comparison.results)
+    target = out / f"{first}-vs-{'-'.join(others)}"[:100]
+    with _whole(target) as folder:
+        _frame(comparison.differences(), folder / "differences")
+        _json(comparison.to_json(), folder / "summary.json")
+        write(plot_differences(comparison), folder / "differences")
+        _json({"runs": [_record(result, None) for result in comparison.results]}, folder / RECORD)
+        listed = {
+            "differences.csv, .parquet": "each scenario minus the first: paired differences with intervals",
+            "differences.png, .svg": "the same as a plot",
+            "summary.json": "the scenarios and their differences",
+            RECORD: "seed, versions, replications, start and end of the runs",
+        }
+        _readme(folder, f"Difference to {comparison.base.title}", ", ".join(others), listed)
+    return target
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A folder to write into that takes the place of `target` at the end, and is gone if anything fails before."""
+    if target.exists() and not (target / RECORD).is_file():
+        raise FileExistsError(errno.EEXIST, "There is something that is not a result of this program", str(target))
+    fresh, former = (target.with_name(f".{target.name}.{name}-{os.getpid()}") for name in ("new", "old"))
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        if target.exists():
+            target.rename(former)
+        fresh.rename(target)
+    except BaseException:
+        if former.exists() and not target.exists():
+            former.rename(target)
+        raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def _frame(frame: pd.DataFrame, stem: Path) -> None:
+    stem.parent.mkdir(exist_ok=True)
+    frame.to_csv(stem.with_suffix(".csv"), index=False, float_format="%.8g")  # Parquet has all digits
+    frame.to_parquet(stem.with_suffix(".parquet"), index=False)
+
+
+def _journal(journal: Journal, folder: Path) -> None:
+    import pandas as pd
+
+    folder.mkdir()
+    for name, table in journal.tables().items():
+        pd.DataFrame(table).to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    _json(journal.names, folder / "names.json")
+
+
+def _json(value: object, file: Path) -> None:
+    file.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _resolved(scenario: Scenario, file: Path) -> None:
+    """The merged tree as a scenario file, with the origin of each value behind it."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 4096
+    with file.open("w", encoding="utf-8") as stream:
+        stream.write(f"# {scenario.name}, resolved; behind each value the file and line that set it\n")
+        yaml.dump(_commented(scenario.tree, (), scenario.origins), stream)
+
+
+def _commented(value: Any, path: tuple[str, ...], origins: Mapping[tuple[str, ...], Any]) -> Any:
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if isinstance(value, dict):
+        block = CommentedMap()
+        for key, child in value.items():
+            here = (*path, key)
+            block[key] = _commented(child, here, origins)
+            origin = origins.get(here) or origins.get((*here, "0"))
+            if origin is not None and (child or not isinstance(child, dict)):
+                where = f"{Path(origin.file).name}:{origin.line}" if origin.line else str(origin)
+                block.yaml_add_eol_comment(where, key, column=60)
+        return block
+    if isinstance(value, list):
+        flow = CommentedSeq(_commented(child, (*path, str(i)), origins) for i, child in enumerate(value))
+        flow.fa.set_flow_style()
+        return flow
+    return value
+
+
+def _record(result: Result, scenario: Scenario | None) -> dict[str, Any]:
+    return {
+        "scenario": result.scenario,
+        "title": result.title,
+        "file": scenario.file if scenario is not None else None,
+        "digest": result.digest,
+        "seed": result.seed,
+        "model_version": result.model_version,
+        "replications": list(result.replications),
+        "complete": result.complete,
+        "failures": [vars(failure) for failure in result.failures],
+        "started": result.started.isoformat(timespec="seconds"),
+        "finished": result.finished.isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _story(result: Result) -> str:
+    state = "" if result.complete else " The run is not complete."
+    return (
+        f"Scenario {result.scenario}: {len(result.replications)} replications, seed {result.seed}, model "
+        f"{result.model_version}.{state}"
+    )
+
+
+def _readme(folder: Path, title: str, story: str, listed: Mapping[str, str]) -> None:
+    lines = [f"- `{name}`: {what}" for name, what in listed.items()]
+    note = "This folder is replaced as a whole by the next run of the same scenario."
+    text = "\n".join([f"# {title}", "", story, "", *lines, "", note, ""])
+    (folder / "README.md").write_text(text, encoding="utf-8")

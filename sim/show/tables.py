@@ -1,0 +1,247 @@
+"""Tables for the terminal: routes side by side, facilities, scenarios against the first one, offered load.
+
+Each function returns something that a rich Console prints. All read well at 80 columns, and take what room
+there is up to about 110.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
+
+from sim.study.atlas import atlas_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.network import Network
+    from sim.network.preview import Preview
+    from sim.study import Comparison, Result
+
+ROOMY = 104  # columns from which the tables are set with more air
+BUSY = 0.85  # utilisation from which a facility is marked: queues grow fast beyond it
+MARK = f"▲ {100 * BUSY:.0f} % of the capacity or more"
+CAUSES_SHOWN = 2
+
+
+def routes_table(result: Result, width: int = 120) -> RenderableType:
+    """For each pair of origin and destination the routes that serve it; below each its largest causes of time."""
+    summary, causes = result.summary(), result.causes()
+    count = len(result.replications)
+    over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"
+    line = f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}"
+    parts: list[RenderableType] = [*_heading(result.title, line), _days_table(width, show_header=True)]
+    for pair, rows in pairs(result, summary):
+        parts.append(Text(f"\n{pair}", style="bold"))
+        for row in rows:
+            table = _days_table(width, show_header=False)
+            table.add_row(*_days(row))
+            why = [_cause(result, cause) for cause in of_route(causes, row).head(CAUSES_SHOWN).to_dict("records")]
+            parts += [table, Padding(Text(" · ".join(why), style="italic"), (0, 0, 0, 2))]
+    return Group(*parts, *_notes(result, summary))
+
+
+def pairs(result: Result, summary: pd.DataFrame) -> Iterator[tuple[str, list[dict[Any, Any]]]]:
+    """The rows of a summary by pair; each with a `label`: its route, and its flow where several take the same route."""
+    for (origin, destination), group in summary.groupby(["origin", "destination"], sort=False):
+        rows = group.to_dict("records")
+        for row, shared in zip(rows, group["route"].duplicated(keep=False), strict=True):
+            route = result.atlas.route(row["route"])
+            row["label"] = f"{route} ({row['title']})" if shared else route
+        yield f"{result.atlas.name(str(origin))} → {result.atlas.name(str(destination))}", rows
+
+
+def of_route(frame: pd.DataFrame, row: Mapping[Any, Any]) -> pd.DataFrame:
+    """The rows of `frame` for the flow and route of `row`."""
+    found: pd.DataFrame = frame[(frame["flow"] == row["flow"]) & (frame["route"] == row["route"])]
+    return found
+
+
+def facilities_table(result: Result, limit: int | None = 15) -> RenderableType:
+    """Facilities by falling utilisation; `limit` rows, or all with None."""
+    facilities = result.facilities().sort_values("utilisation", ascending=False, kind="stable")
+    table = _table(
+        Column("\nPlace"),
+        Column("\nFacility"),
+        Column("Utilisation\n%", justify="right"),
+        Column("Mean queue\nunits", justify="right"),
+        Column("Mean wait\nh", justify="right"),
+    )
+    for row in facilities.head(len(facilities) if limit is None else limit).to_dict("records"):
+        table.add_row(
+            Text(result.atlas.name(row["place"])),
+            Text(row["facility"]),
+            _utilisation(row["utilisation"]),
+            Text(number(row["mean_queue"], ".1f")),
+            Text(number(row["mean_wait_h"], ".1f")),
+        )
+    left_out = len(facilities) - table.row_count
+    more = f"; {left_out} less busy ones are left out here" if left_out else ""
+    return Group(
+        Text("Facilities\n", style="bold"), table, Text(f"▲ {100 * BUSY:.0f} % of the capacity or more{more}", "dim")
+    )
+
+
+def differences_table(comparison: Comparison, width: int = 120) -> RenderableType:
+    """Each other scenario minus the first one, per pair and route, with the interval of the paired difference."""
+    base, differences = comparison.base, comparison.differences()
+    others = len(comparison.results) - 1
+    together = f", corrected for {others} comparisons" if others > 1 else ""
+    parts: list[RenderableType] = [
+        *_heading(f"Difference to {base.title}", f"paired by replication; ± is half the 95 % interval{together}"),
+        _differences_table(width, show_header=True),
+    ]
+    for scenario, group in differences.groupby("scenario", sort=False):
+        parts.append(Text(f"\n{scenario}", style="bold"))
+        for pair, rows in pairs(base, group.drop_duplicates(["flow", "route"])):
+            table = _differences_table(width, show_header=False)
+            for row in rows:
+                own = of_route(group, row).to_dict("records")
+                correlation = [Text(number(own[0]["correlation"], ".2f"))] if width >= ROOMY else []
+                table.add_row(Text(row["label"]), *(_difference(measure) for measure in own), *correlation)
+            parts += [Text(pair), table]
+    return Group(*parts)
+
+
+def preview_table(network: Network, preview: Preview) -> RenderableType:
+    """Offered load against capacity, the fullest first, and what a replication will take."""
+    atlas = atlas_of(network.model)
+    table = _table(
+        Column("\nPlace"),
+        Column("\nFacility"),
+        Column("\nOffered", justify="right"),
+        Column("\nCapacity", justify="right"),
+        Column("\nUnit", no_wrap=True),
+        Column("Utilisation\n%", justify="right"),
+    )
+    for load in sorted(preview.loads, key=lambda load: -load.utilisation):
+        table.add_row(
+            Text("–".join(atlas.name(place) for place in load.place.split("–"))),
+            Text(atlas.name(load.facility)),
+            Text(number(load.offered, ",.1f")),
+            Text(number(load.capacity, ",.1f")),
+            Text(load.unit),
+            _utilisation(load.utilisation),
+        )
+    size = preview.estimate
+    return Group(
+        *_heading(network.model.title, f"{network.name} · means only, without a simulation"),
+        table,
+        Text(f"{MARK}; from 100 % on a queue grows without end", style="dim"),
+        Text(
+            f"One replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "
+            f"{size.cpu_s:.1f} s of CPU, {size.memory_mb:,.0f} MB"
+        ),
+    )
+
+
+def number(value: float | None, form: str) -> str:
+    """A number in format `form`, or "?" where it is unknown."""
+    return "?" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def span(low: float, high: float) -> str:
+    """The promised days, as "10–15"; empty without a promise."""
+    return f"{low:g}–{high:g}" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def _table(*columns: Column, show_header: bool = True, gap: int = 2) -> Table:
+    """Compact: a rule below the headings, `gap` spaces between the columns, nothing else."""
+    return Table(
+        *columns, box=SIMPLE_HEAD, show_edge=False, show_header=show_header, pad_edge=False, padding=(0, gap - 1, 0, 0)
+    )
+
+
+def _days_table(width: int, *, show_header: bool) -> Table:
+    roomy = width >= ROOMY
+    rest = 71 if roomy else 62
+    return _table(
+        Column("\nRoute", width=min(width - rest, 40)),
+        *(Column(f"{name}\ndays", justify="right", width=5) for name in ("Mean", "P10", "P50", "P90")),
+        Column("Promise\ndays", justify="right", width=7),
+        Column("Within\n%", justify="right", width=6),
+        Column("Late\n%", justify="right", width=4),
+        Column("Not\narrived", justify="right", width=7),
+        Column("\nTEU", justify="right", width=9),
+        show_header=show_header,
+        gap=2 if roomy else 1,
+    )
+
+
+def _differences_table(width: int, *, show_header: bool) -> Table:
+    roomy = width >= ROOMY
+    columns = [
+        Column("\nRoute", width=min(width - 57, 27)),
+        *(Column(f"{name}\ndays", justify="right", width=13) for name in ("Mean", "P50", "P90")),
+        Column("Within promise\n% points", justify="right", width=14),
+    ]
+    if roomy:
+        columns.append(Column("Correlation\nof the means", justify="right", width=12))
+    return _table(*columns, show_header=show_header, gap=2 if roomy else 1)
+
+
+def _heading(title: str, line: str) -> list[RenderableType]:
+    return [Text(title, style="bold underline"), Text(f"{line}\n", style="dim")]
+
+
+def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
+    notes = [
+        Text(f"replication {failure.replication} failed and is left out: {failure.error}", style="red")
+        for failure in result.failures
+    ]
+    if summary[["mean", "p10", "p50", "p90"]].isna().to_numpy().any():
+        notes.append(Text("? unknown: too many boxes had not arrived by the end of the run", style="dim"))
+    if not result.complete and not result.failures:
+        notes.append(Text("stopped early: these are the replications that had finished", style="yellow"))
+    return [Text(), *notes] if notes else []
+
+
+def _days(row: Mapping[Any, Any]) -> list[Text]:
+    return [
+        Text(row["label"]),
+        *(_with_interval(row, name, 1, ".1f") for name in ("mean", "p10", "p50", "p90")),
+        Text(span(row["promise_low"], row["promise_high"])),
+        _with_interval(row, "share_within", 100, ".0f"),
+        _with_interval(row, "share_late", 100, ".0f"),
+        _with_interval(row, "unfinished", 1, ",.0f"),
+        Text(number(row["teu"], ",.0f")),
+    ]
+
+
+def _with_interval(row: Mapping[Any, Any], name: str, scale: float, form: str) -> Text:
+    """The value, and below it half its interval."""
+    text = Text(number(scale * row[name], form))
+    half = scale * (row[f"{name}_high"] - row[name])
+    if math.isfinite(half):
+        text.append(f"\n±{half:{form}}", style="dim")
+    return text
+
+
+def _cause(result: Result, cause: Mapping[Any, Any]) -> str:
+    where = f", {result.atlas.name(cause['place'])}" if cause["place"] else ""
+    return f"{cause['days']:.1f} days {cause['cause']}{where}"
+
+
+def _difference(row: Mapping[Any, Any]) -> Text:
+    scale, form = (100, ".0f") if row["measure"] == "share_within" else (1, ".1f")
+    if not math.isfinite(row["difference"]):
+        return Text("?")
+    rounded = float(format(scale * row["difference"], form))
+    text = Text(f"{rounded:+{form}}" if rounded else f"{0:{form}}", style="bold" if row["separated"] else "")
+    half = scale * (row["high"] - row["difference"])
+    text.append(f" ±{half:{form}}" if math.isfinite(half) else "", style="dim")
+    if not row["separated"]:
+        text.append("\nnot separated", style="dim italic")
+    return text
+
+
+def _utilisation(share: float) -> Text:
+    style = "bold red" if share >= 1 else "red" if share >= BUSY else ""
+    return Text(f"{'▲ ' if share >= BUSY else ''}{number(100 * share, '.0f')}", style=style)

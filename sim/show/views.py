@@ -1,0 +1,35 @@
+"""Results that draw themselves: what `sim.simulate` and `sim.compare` return to a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from sim.show.map import plot_map
+from sim.show.plots import plot_differences, plot_facilities, plot_queues, plot_stages, plot_transit
+from sim.study import Comparison, Result
+
+
+class ResultView(Result):
+    """A Result with a plot for each of its frames."""
+
+    plot_transit = plot_transit
+    plot_stages = plot_stages
+    plot_facilities = plot_facilities
+    plot_queues = plot_queues
+    plot_map = plot_map
+
+
+class ComparisonView(Comparison):
+    """A Comparison with its plot."""
+
+    plot_differences = plot_differences
+
+
+def view(result: Result) -> ResultView:
+    """The same result, with its plots."""
+    return ResultView(**{field.name: getattr(result, field.name) for field in fields(result)})
+
+
+def view_comparison(comparison: Comparison) -> ComparisonView:
+    """The same comparison with its plot, of results with theirs."""
+    return ComparisonView(tuple(view(result) for result in comparison.results))
