@@ -35,7 +35,7 @@ UNITS: dict[Dimension, dict[str, float]] = {
     "share": {"%": 0.01},
     "frequency": {f"/{unit}": 1 / hours for unit, hours in HOURS.items()},
     "space": SPACES,
-    "space rate": {f"{space}/{unit}": 1 / hours for space in SPACES for unit, hours in HOURS.items()},
+    "space rate": {f"{space}/{unit}": 1 / hours for space in (*SPACES, "units") for unit, hours in HOURS.items()},
     "money": {"USD": 1.0},
     "emissions": {"kg CO2e": 1.0, "t CO2e": 1000.0},
 }
@@ -53,7 +53,7 @@ EXAMPLES: dict[Dimension, str] = {
     "emissions": "22 kg CO2e",
 }
 
-SINGULAR = {"wagon": "wagons", "truck": "trucks"}
+SINGULAR = {"wagon": "wagons", "truck": "trucks", "unit": "units"}
 
 # what people write instead, only to suggest the unit that is meant
 MEANT = {
@@ -140,7 +140,7 @@ def nearest_unit(unit: str, dimension: Dimension) -> str | None:
 
 def wanted(dimension: Dimension) -> str:
     """What is allowed, in words: 'a time like "36 h" (s, min, h, d, wk, a)'."""
-    units = "TEU, wagons, trucks or t, a year: TEU/a" if dimension == "space rate" else ", ".join(UNITS[dimension])
+    units = "TEU, wagons, trucks, t or units, a year: TEU/a" if dimension == "space rate" else ", ".join(UNITS[dimension])
     return f'a {dimension} like "{EXAMPLES[dimension]}" ({units})'
 
 

@@ -111,7 +111,8 @@ class _Ledger:
             (names.crane[0], a["discharged"]),
             ("vessel to fill", np.where(made_up, a["closed"], a["opened"])),
             ("vessel to fill", filled),
-            (names.berth[0], np.where(np.isnan(a["reberthed"]) | by_unit, filled, a["reberthed"])),
+            ("weather", filled if by_unit else a["weather_again"]),
+            (names.berth[0], filled if by_unit else a["reberthed"]),
         ]
         t = rows["ready"].astype(float)
         for cause, cut in waiting:

@@ -79,7 +79,7 @@ def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
         flow = network.model.demand[itinerary.flow]
         cargo = network.model.cargo[flow.cargo]
         if itinerary.flow not in released:
-            released[itinerary.flow] = _releases(itinerary.flow, flow, float(cargo.space), times, streams)
+            released[itinerary.flow] = _releases(itinerary.flow, flow, flow.units_per_hour(cargo), times, streams)
         all_blocks = released[itinerary.flow]
         mine = np.flatnonzero(_chosen(itinerary, flow, len(all_blocks), streams))
         traffic.append(Traffic(index, itinerary, flow, cargo, base, mine, all_blocks[mine], streams))
@@ -87,11 +87,10 @@ def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
     return traffic
 
 
-def _releases(name: str, flow: Flow, space: float, times: Times, streams: Streams) -> Floats:
-    """Hours at which the blocks of a flow are released, in order."""
-    a_block = flow.volume / (space * flow.block)
+def _releases(name: str, flow: Flow, units: float, times: Times, streams: Streams) -> Floats:
+    """Hours at which the blocks of a flow of `units` an hour are released, in order."""
     edges, mass = _intensity(flow, times)
-    mass = mass * a_block
+    mass = mass * units / flow.block
     expected = float(mass[-1])
     count = int(expected + 8 * expected**0.5 + 20)
     uniforms = streams.uniforms(f"demand/{name}", count)

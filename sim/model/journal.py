@@ -34,7 +34,8 @@ CALL_TIMES = (
     "discharged",
     "opened",  # first in turn to take cargo
     "closed",  # what is to be loaded is known
-    "reberthed",  # on a berth again, if it waited in a siding
+    "weather_again",  # if it waited off the berth: open for entering once more
+    "reberthed",  # and on a berth again
     "loaded",
     "weather_out",  # open for leaving
 )
@@ -59,7 +60,7 @@ class Call:
         self.place = place
         self.arrived = t
         self.weather_in = self.berthed = self.room = self.discharged = NAN
-        self.opened = self.closed = self.reberthed = self.loaded = self.weather_out = NAN
+        self.opened = self.closed = self.weather_again = self.reberthed = self.loaded = self.weather_out = NAN
         self.space_in = self.space_out = 0.0
         self.berth = -1
 

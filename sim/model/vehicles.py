@@ -13,7 +13,7 @@ import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
 from sim.model.clock import Floats, snap
-from sim.model.facilities import Pool, Story, Track, Yard
+from sim.model.facilities import Claim, Pool, Story, Track, Yard
 from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Carriage
 from sim.model.stock import INF, Load, Rule, Stock, Taker
@@ -207,18 +207,18 @@ class Vehicle:
         while True:
             halt = self.line.halts[place]
             call = self.recorder.call(self.number, self.line.number, halt.number, self.env.now)
-            in_siding = halt.stop.waits_at == "siding"
+            off_berth = halt.stop.waits_at == "off-berth"
             claim = None
-            if cargo or not in_siding:
+            if cargo or not off_berth:
                 claim = yield from self.berth(call, halt, cargo)
                 yield from self.discharge(call, halt, cargo)
-                if in_siding:
+                if off_berth:
                     halt.pool.release(claim)
                     claim = None
             else:
                 call.brings_nothing()
             loads = yield from self.take_cargo(call, halt)
-            if in_siding and loads:
+            if off_berth and loads:
                 claim = yield from self.berth_again(call, halt, loads)
             cargo = yield from self.load(call, halt, loads)
             yield from self.leave(call, halt, cargo)
@@ -284,7 +284,7 @@ class Vehicle:
         call.berth = halt.pool.index
         end = self.env.now
         if cargo:
-            lowered, landed = self._work(halt, "discharge", [p.load for p in cargo], [], self.env.now)
+            lowered, landed = self._work(call, halt, "discharge", [p.load for p in cargo], [], self.env.now)
             for parcel, begins, ends in zip(cargo, lowered, landed, strict=True):
                 load = parcel.load
                 call.space_in += load.room
@@ -315,19 +315,26 @@ class Vehicle:
         call.opened, call.closed = taker.opened, self.env.now
         return loads
 
-    def berth_again(self, call: Call, halt: Halt, loads: list[Load]) -> Story:
-        """From the siding to the loading track."""
-        claim = yield from halt.pool.seize(self._priority(loads))
+    def berth_again(self, call: Call, halt: Halt, loads: list[Load]) -> Generator[simpy.Event, Any, Claim]:
+        """From the roads or the siding to a berth, to load."""
+        closed = 0.0
+        if halt.entering.starts:
+            closed += yield from self._until_open(halt.entering)
+        claim = yield from halt.pool.seize(self._priority(loads), call.closed)
+        if halt.entering.starts:
+            closed += yield from self._until_open(halt.entering)
+        call.weather_again = call.closed + closed
         call.reberthed = self.env.now
         call.berth = halt.pool.index
         return claim
 
     def load(self, call: Call, halt: Halt, loads: list[Load]) -> Story:
         """Cranes began with the first box that was there; now the load is known, and with it their times."""
+        start = self.env.now
         if halt.stop.waits_at == "berth":
-            call.reberthed = call.closed
-        start = call.opened if halt.stop.waits_at == "berth" else self.env.now
-        lifted, loaded = self._work(halt, "load", loads, [x.ready for x in loads], start)
+            call.weather_again = call.reberthed = call.closed
+            start = call.opened
+        lifted, loaded = self._work(call, halt, "load", loads, [x.ready for x in loads], start)
         cargo = [Parcel(*x) for x in zip(loads, lifted, loaded, strict=True)]
         end = max(map(_last, loaded), default=self.env.now)
         if end > self.env.now:
@@ -349,7 +356,7 @@ class Vehicle:
         self.recorder.trips += 1
 
     def _work(
-        self, halt: Halt, task: str, loads: list[Load], ready: list[Floats], start: float
+        self, call: Call, halt: Halt, task: str, loads: list[Load], ready: list[Floats], start: float
     ) -> tuple[list[Times], list[Times]]:
         """Begin and end of each unit's move, by parcel. Without `ready`, everything is there from the start."""
         if not loads:
@@ -358,7 +365,8 @@ class Vehicle:
         effect = halt.weather.discharge if task == "discharge" else halt.weather.load
         variate = berths.discharge if task == "discharge" else berths.load
         key = f"{task}/{halt.place}/{halt.stop.berth}"
-        start += berths.fixed
+        if task == "discharge" or halt.stop.waits_at == "off-berth" or not call.space_in:
+            start += berths.fixed
         if berths.per == "vehicle":
             begin = max(start, self.env.now)
             end = work_whole(begin, self.draw(key, variate, 1.0), closures, effect)

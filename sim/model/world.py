@@ -124,15 +124,16 @@ class World:
             stock.add(traffic, leg, ids, ready)
 
     def yard_for(self, traffic: Traffic, leg: int) -> Yard | None:
-        """The yard in which units of this traffic stand before `leg`, if a vehicle brought them."""
+        """The yard in which units of this traffic stand between the vehicle that brought them and that of `leg`."""
         if (traffic.index, leg) not in self._yard_of:
             self._yard_of[traffic.index, leg] = self._find_yard(traffic, leg)
         return self._yard_of[traffic.index, leg]
 
     def _find_yard(self, traffic: Traffic, leg: int) -> Yard | None:
         legs = traffic.itinerary.legs
-        if not 0 < leg < len(legs) or not isinstance(self.model.services[legs[leg - 1].service], FleetService):
-            return None
+        around = [self.model.services[x.service] for x in legs[max(leg - 1, 0) : leg + 1]]
+        if len(around) < 2 or not all(isinstance(s, FleetService) for s in around):
+            return None  # it begins or ends here, or comes or goes by itself
         place = legs[leg].origin
         for name, yard in self.network.terminal(place).yards.items():
             if yard.limit.unit == traffic.cargo.space.unit and yard.direction in (None, traffic.flow.direction):
@@ -201,7 +202,7 @@ class World:
         recorder = self.recorder
         units = {
             "itinerary": self.itinerary,
-            "released": np.concatenate([t.released for t in self.traffic]),
+            "released": np.concatenate([t.released for t in self.traffic]) if self.traffic else np.empty(0),
             "finished": self.finished,
         }
         names = {

@@ -19,7 +19,12 @@ from sim.scenario.schema import Fleet, FleetService, Flow, Model, Port, Route, S
 
 TRANSFER_H = 12.0  # weight of one change of service when a route is sought; it only ranks alternatives
 SEA_KMH = 25.0  # likewise for links without a speed of their own
-MODES = {"trains": ("rail",), "ships": ("sea", "waterway")}
+MODES: dict[str, tuple[tuple[str, ...], ...]] = {  # what a service runs on; the first that has a way
+    "trains": (("rail",),),
+    "ships": (("sea", "waterway"),),
+    "timetable": (("sea",), ("rail",), ("waterway",), ("road",), ("sea", "rail", "waterway", "road")),
+    "individual": (("rail",), ("road",), ("sea", "rail", "waterway", "road")),
+}
 
 
 @dataclass(frozen=True)
@@ -99,29 +104,36 @@ def build(scenario: Scenario) -> Network:
 
 
 def _way(model: Model, service: Service) -> tuple[Section, ...] | None:
-    """The shortest way between the two stops, over `via`, on one gauge if trains run it."""
+    """The shortest way between the two stops, over `via`, on one mode if there is one, on one gauge for trains.
+
+    A service that says how long it takes needs no links: it goes straight where there are none.
+    """
     first, second = service.stops
-    points = [first, *service.via, second]
-    if service.kind == "timetable" and service.time is not None:
-        return (Section("", first, second),)
-    if service.kind == "individual" and service.time is not None:
-        return (Section("", first, second),)
     gauges: tuple[int | None, ...] = (1435, 1520) if service.kind == "trains" else (None,)
-    found = []
-    for gauge in gauges:
-        graph = _link_graph(model, MODES.get(service.kind), gauge)
-        try:
-            places = _through(graph, points)
-        except (nx.NetworkXNoPath, nx.NodeNotFound):
-            continue
-        found.append(tuple(Section(graph[a][b]["link"], a, b) for a, b in pairwise(places)))
-    return min(found, key=lambda way: sum(model.links[s.link].distance for s in way), default=None)
+    for modes in MODES[service.kind]:
+        ways = [_shortest(model, [first, *service.via, second], modes, gauge) for gauge in gauges]
+        found = [way for way in ways if way is not None]
+        if found:
+            return min(found, key=lambda way: sum(model.links[s.link].distance for s in way))
+    timed = not isinstance(service, FleetService) and service.time is not None
+    return (Section("", first, second),) if timed else None
 
 
-def _link_graph(model: Model, modes: tuple[str, ...] | None, gauge: int | None) -> nx.Graph[str]:
+def _shortest(
+    model: Model, points: list[str], modes: tuple[str, ...], gauge: int | None
+) -> tuple[Section, ...] | None:
+    graph = _link_graph(model, modes, gauge)
+    try:
+        places = _through(graph, points)
+    except (nx.NetworkXNoPath, nx.NodeNotFound):
+        return None
+    return tuple(Section(graph[a][b]["link"], a, b) for a, b in pairwise(places))
+
+
+def _link_graph(model: Model, modes: tuple[str, ...], gauge: int | None) -> nx.Graph[str]:
     graph: nx.Graph[str] = nx.Graph()
     for name, link in model.links.items():
-        if (modes and link.mode not in modes) or (gauge and link.gauge != gauge):
+        if link.mode not in modes or (gauge and link.gauge != gauge):
             continue
         hours = link.distance / (link.speed or SEA_KMH)
         a, b = link.between

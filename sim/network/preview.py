@@ -82,7 +82,8 @@ def preview(network: Network) -> Preview:
 
 def _rate(network: Network, flow: Flow, share: float) -> float:
     """Space per hour."""
-    return float(flow.volume) * share
+    cargo = network.model.cargo[flow.cargo]
+    return flow.units_per_hour(cargo) * cargo.space * share
 
 
 def _lines(network: Network) -> list[_Line]:

@@ -526,7 +526,7 @@ def check_demand(model: Model) -> list[Fault]:
         if flow.seasons is not None and not any(flow.seasons):
             faults.append(Fault((*path, "seasons"), "no month has any demand", at="key"))
         cargo = model.cargo.get(flow.cargo)
-        if cargo is not None and flow.volume.space != cargo.space.unit:
+        if cargo is not None and flow.volume.space not in ("units", cargo.space.unit):
             message = f'{flow.volume.text}, but one unit of "{flow.cargo}" takes {cargo.space.text}: the units differ'
             faults.append(Fault((*path, "volume"), message))
     return faults

@@ -125,7 +125,7 @@ class Berths(Block):
     discharge: Variate  # time of one move (per: unit) or of the whole vehicle (per: vehicle)
     load: Variate
     per: Literal["unit", "vehicle"] = "unit"
-    fixed: Duration = Duration(0.0)  # once a call, before the first move: mooring, survey, shunting
+    fixed: Duration = Duration(0.0)  # each time a berth is taken, before the first move: mooring, survey, shunting
 
 
 class Yard(Block):
@@ -173,7 +173,7 @@ class Stop(Block):
     count_from: Literal["opening", "first-unit"] = "first-unit"
     min_load: Share = Share(0.0)  # does not leave with less, unless empty
     empty_after: Duration | None = None  # leaves empty when nothing came for so long; none: waits for cargo
-    waits_at: Literal["berth", "siding"] = "berth"  # where it waits for its load
+    waits_at: Literal["berth", "off-berth"] = "off-berth"  # where it waits for its load: off-berth, in roads or siding
 
 
 class FleetService(Block):
@@ -276,13 +276,17 @@ class Flow(Block):
     destination: Id
     direction: Direction
     cargo: Id
-    volume: SpaceRate  # "35000 TEU/a", "22900 wagons/a", "34400 trucks/a", all routes together
+    volume: SpaceRate  # "35000 TEU/a", or in units of its cargo "12750 units/a"; all routes together
     routes: dict[Id, Share]  # adds up to 1
     block: Count = 1  # units released together: 55 for a block train
     arrivals: Literal["poisson", "regular"] = "poisson"
     seasons: Months | None = None  # relative intensity of each month
     priority: Literal["priority", "ordinary"] = "ordinary"
     compare: bool = False  # shown in the comparison of routes
+
+    def units_per_hour(self, cargo: Cargo) -> float:
+        """Units an hour, all routes together."""
+        return float(self.volume) / (1.0 if self.volume.space == "units" else float(cargo.space))
 
 
 class Model(Block):

@@ -179,13 +179,13 @@ class Space(Quantity):
 
 
 class SpaceRate(Quantity):
-    """Volume an hour, more than 0, in its `space`: "35000 TEU/a" is 3.995."""
+    """Volume an hour, more than 0, in its `space` or in units of cargo: "35000 TEU/a" is 3.995."""
 
     dimension, base, least, above = "space rate", "TEU/h", 0.0, True
 
     @property
     def space(self) -> str:
-        """TEU, wagons, trucks or t."""
+        """TEU, wagons, trucks, t, or units."""
         return self.unit.partition("/")[0]
 
 

@@ -1,0 +1,122 @@
+"""An open simulator of freight corridors: how long freight takes by each route, how sure that is, and why.
+
+    import sim
+
+    scenario = sim.load("scenarios/baseline-2024.yaml")
+    result = sim.simulate(scenario, replications=5)
+    result.summary()
+
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim._version import __version__
+
+if TYPE_CHECKING:
+    from sim.network import Network
+    from sim.scenario.faults import ScenarioError
+    from sim.scenario.load import Scenario, load
+    from sim.show.views import ComparisonView, ResultView
+    from sim.study import Comparison, OnDone, Result, StudyError
+
+__all__ = [
+    "Comparison",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "StudyError",
+    "__version__",
+    "compare",
+    "library",
+    "load",
+    "simulate",
+]
+
+_HOMES = {
+    "Comparison": "sim.study",
+    "Result": "sim.study",
+    "Scenario": "sim.scenario.load",
+    "ScenarioError": "sim.scenario.faults",
+    "StudyError": "sim.study",
+    "load": "sim.scenario.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: `sim.load`, and the types that results have."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+def simulate(
+    scenario: Scenario | str | os.PathLike[str],
+    *,
+    replications: int | Sequence[int] | None = None,
+    workers: int | None = None,
+    on_done: OnDone | None = None,
+) -> ResultView:
+    """Simulate one scenario.
+
+    `scenario` is what `sim.load` gave, or a file. `replications` is how many (or which) random years to run; none: as
+    many as the scenario says. They run in `workers` processes (none: one a processor), with the same result to the bit
+    for any number of them. `on_done(finished, of, seconds_left)` is called after each.
+
+    Raises ScenarioError if the scenario cannot be used, StudyError if every replication failed, and KeyboardInterrupt
+    if Ctrl-C came before the first had finished; later, the result holds those that had (`complete` is False).
+    The result has a plot for each of its frames: `plot_transit`, `plot_stages`, `plot_facilities`, `plot_queues`,
+    `plot_map`.
+    """
+    from sim.show.views import view
+    from sim.study import run
+
+    return view(run(_network(scenario), replications, workers=workers, on_done=on_done))
+
+
+def compare(
+    scenarios: Scenario | str | os.PathLike[str] | Sequence[Scenario | str | os.PathLike[str]],
+    *,
+    replications: int | Sequence[int] | None = None,
+    workers: int | None = None,
+    on_done: OnDone | None = None,
+) -> ResultView | ComparisonView:
+    """Compare the routes of one scenario (a Result), or several scenarios with the first of them (a Comparison).
+
+    Several are paired by replication: each meets the same demand and the same weather in all of them, so that
+    differences show with few replications. Parameters and errors are those of `simulate`; StudyError also if their
+    seeds differ.
+    """
+    from sim.scenario.load import Scenario
+    from sim.show.views import view, view_comparison
+    from sim.study import compare as pair
+    from sim.study import run
+
+    several = [scenarios] if isinstance(scenarios, str | os.PathLike | Scenario) else scenarios
+    networks = [_network(scenario) for scenario in several]  # all are checked before the first runs
+    results = [run(network, replications, workers=workers, on_done=on_done) for network in networks]
+    return view(results[0]) if len(results) == 1 else view_comparison(pair(results))
+
+
+def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:
+    from sim.network import build
+    from sim.scenario.load import Scenario, load
+
+    return build(scenario if isinstance(scenario, Scenario) else load(scenario))
+
+
+def library() -> Path:
+    """The folder of the scenarios that come with the program: inside an installed package, or in the checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "data" / "scenarios"
+    return installed if installed.is_dir() else package.parent / "scenarios"

@@ -1,0 +1,444 @@
+"""`corridor`: the simulator from the command line.
+
+Tables and JSON go to stdout; progress, errors and where things were saved to stderr. Exit codes: 0 all went well,
+1 something outside the scenario failed, 2 a scenario or a command line that cannot be used, 3 replications failed,
+130 Ctrl-C. Each command imports what it needs when it runs, so that `--help` and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sim._version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from sim.network import Network
+    from sim.scenario.explain import Explanation
+    from sim.scenario.load import Scenario
+    from sim.study import Result
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class BadScenario(click.ClickException):
+    """Scenarios that cannot be used: one line a fault, each with its file, line and column."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
+
+
+class Stopped(click.ClickException):
+    """Ctrl-C; says where the replications are that had finished."""
+
+    exit_code = 130
+
+    def __init__(self, results: Sequence[Result] = (), out: Path = Path()) -> None:
+        kept = [f"{len(r.replications)} replications of {r.scenario} in {out / r.scenario}{os.sep}" for r in results]
+        super().__init__("Stopped. " + (f"Finished and saved: {'; '.join(kept)}" if kept else "Nothing was saved."))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
+
+
+class FailedRuns(click.ClickException):
+    """Some replications failed; the results are those of the others."""
+
+    exit_code = 3
+
+
+class Corridor(click.Group):
+    """Turns what can go wrong into a message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped from None
+        except BrokenPipeError:  # the reader, like `head`, has seen enough: click ends quietly
+            raise
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+        except Exception as error:
+            if lines := faults_of(error):
+                raise BadScenario("\n".join(lines)) from error
+            raise
+
+
+def faults_of(error: Exception) -> Sequence[str]:
+    """The lines of a ScenarioError; none for any other error."""
+    from sim.scenario.faults import ScenarioError
+
+    return error.lines if isinstance(error, ScenarioError) else ()
+
+
+def find_scenario(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Files as given; the bare name of a scenario that comes with the program as its file."""
+    if not isinstance(value, str):
+        return [find_scenario(ctx, param, one) for one in value]
+    if os.path.dirname(value) or os.path.exists(value):
+        return value
+    import sim
+
+    known = sim.library() / f"{value}.yaml"
+    return str(known) if known.is_file() else value
+
+
+def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The paths that begin so in the scenarios named before; none while a file cannot be read."""
+    from click.shell_completion import CompletionItem
+
+    from sim.scenario.faults import ScenarioError
+    from sim.scenario.load import load
+
+    given = [ctx.params.get(name) for name in ("files", "file", "before")]
+    files: Any = next(
+        filter(None, [*given, ctx.args]), []
+    )  # with an option still open, click leaves the words in `args`
+    found = dict[str, None]()
+    for file in [files] if isinstance(files, str) else files:
+        try:
+            paths = map(".".join, load(file).origins)
+        except ScenarioError:
+            continue
+        found |= dict.fromkeys(path for path in paths if path.startswith(incomplete))
+    return [CompletionItem(path) for path in found]
+
+
+def takes_scenario(name: str, metavar: str = "FILE", nargs: int = 1) -> Callable[[Command], Command]:
+    """An argument that names one scenario, or with `nargs` -1 several."""
+    return click.argument(name, metavar=metavar, nargs=nargs, required=True, type=click.Path(), callback=find_scenario)
+
+
+takes_file = takes_scenario("file")
+takes_files = takes_scenario("files", "FILE...", -1)
+takes_changes = click.option(
+    "--set",
+    "changes",
+    metavar="PATH=VALUE",
+    multiple=True,
+    shell_complete=complete_path,
+    help='Change one value, as in --set ports.aktau.depth="5 m". May be repeated.',
+)
+prints_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def studies(command: Command) -> Command:
+    """The options of commands that simulate."""
+    replications = click.option(
+        "-n", "--replications", type=click.IntRange(1), help="How many random years; as the scenario says if not given."
+    )
+    seed = click.option("--seed", type=click.IntRange(0), help="Seed of all random numbers.")
+    workers = click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+    out = click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        default="results",
+        show_default=True,
+        help="Folder for the results; each scenario has its own in it.",
+    )
+    return replications(seed(workers(out(command))))
+
+
+@click.group(cls=Corridor, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def corridor() -> None:
+    """Simulate freight corridors: how long freight takes by each route, how sure that is, and why.
+
+    FILE is a scenario file, or the bare name of a scenario that comes with the program, like baseline-2024.
+    """
+
+
+@corridor.command()
+@takes_files
+@takes_changes
+@prints_json
+def validate(files: Sequence[str], changes: Sequence[str], as_json: bool) -> None:
+    """Check scenarios, and name all faults of all of them."""
+    from sim.scenario.faults import ScenarioError
+
+    reports: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            network = load_network(file, changes)
+        except ScenarioError as error:
+            reports.append({"file": file, "ok": False, "errors": list(error.lines)})
+        else:
+            reports.append({"file": file, "ok": True, "errors": []})
+            if not as_json:
+                click.echo(f"{file}: ok: {extent(network)}")
+    if as_json:
+        print_json(reports)
+    if faults := dict.fromkeys(line for report in reports for line in report["errors"]):  # shared ones once
+        raise BadScenario("\n".join(faults))
+
+
+@corridor.command()
+@takes_file
+@takes_changes
+@prints_json
+def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
+    """Offered load against capacity, without simulating.
+
+    At a utilisation of 100 % or more a queue grows without end.
+    """
+    from sim.network import preview as offered
+
+    network = load_network(file, changes)
+    found = offered(network)
+    if as_json:
+        print_json(
+            {
+                "scenario": network.name,
+                "loads": [asdict(load) | {"utilisation": load.utilisation} for load in found.loads],
+                "estimate": asdict(found.estimate),
+            }
+        )
+        return
+    from rich.console import Console
+
+    from sim.show.tables import preview_table
+
+    Console().print(preview_table(network, found))
+
+
+@corridor.command()
+@takes_file
+@takes_changes
+@studies
+@prints_json
+def run(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> None:
+    """Simulate one scenario and save the results."""
+    study([file], changes, as_json, **how)
+
+
+@corridor.command()
+@takes_files
+@takes_changes
+@studies
+@prints_json
+def compare(files: Sequence[str], changes: Sequence[str], as_json: bool, **how: Any) -> None:
+    """Compare the routes of one scenario, or several scenarios.
+
+    Several are compared with the first, paired by replication: each meets the same demand and the same weather in all
+    of them.
+    """
+    study(files, changes, as_json, **how)
+
+
+@corridor.command()
+@takes_file
+@click.argument("path", shell_complete=complete_path)
+@takes_changes
+@prints_json
+def explain(file: str, path: str, changes: Sequence[str], as_json: bool) -> None:
+    """Where a value comes from: file, line, source and grade.
+
+    PATH is like ports.aktau.depth; of a block, like ports.aktau, all values are explained.
+    """
+    from sim.scenario.explain import explain as explanation
+    from sim.scenario.load import load
+
+    found = explanation(load(file, set=changes), path)
+    values = [explained(value) for value in found.parts or [found]]
+    if as_json:
+        print_json(values)
+        return
+    for value in values:
+        click.echo(f"{value['path']}: {value['value']}")
+        value["set at"] = value["set_at"] or "nowhere; this is the default"
+        value["source"] = " – ".join(filter(None, (value["source"], value["source_title"])))
+        for name in ("set at", "source", "grade", "range", "note"):
+            if value[name]:
+                click.echo(f"  {name:<9} {value[name]}")
+        for earlier in value["replaced"]:
+            click.echo(f"  {'replaced':<9} {earlier['value']}, set at {earlier['set_at']}")
+
+
+@corridor.command()
+@takes_scenario("before")
+@takes_scenario("after")
+@takes_changes
+@prints_json
+def diff(before: str, after: str, changes: Sequence[str], as_json: bool) -> None:
+    """The values that differ between two scenarios.
+
+    Resolved values are compared, however the two are spread over files.
+    """
+    from sim.scenario.explain import diff as differing
+    from sim.scenario.load import load_all
+
+    found = differing(*load_all([before, after], set=changes))
+    if as_json:
+        print_json([{"path": c.path, "before": c.before, "after": c.after, "set_at": str(c.where)} for c in found])
+        return
+    for change in found:
+        was, now = ("nothing" if text is None else text for text in (change.before, change.after))
+        click.echo(f"{change.path}: {was} → {now}  ({change.where})")
+
+
+@corridor.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from sim.scenario.jsonschema import scenario_schema
+
+    print_json(scenario_schema())
+
+
+def load_network(file: str, changes: Sequence[str]) -> Network:
+    """The scenario of a file with its ways found: what is wrong with either shows before anything runs."""
+    from sim.network import build
+    from sim.scenario.load import load
+
+    return build(load(file, set=changes))
+
+
+def build_all(scenarios: Sequence[Scenario]) -> list[Network]:
+    """The networks of several scenarios; raises ScenarioError with the faults of all of them, each told once."""
+    from sim.network import build
+    from sim.scenario.faults import ScenarioError
+
+    networks, faults = [], dict[str, None]()
+    for scenario in scenarios:
+        try:
+            networks.append(build(scenario))
+        except ScenarioError as error:
+            faults |= dict.fromkeys(error.lines)
+    if faults:
+        raise ScenarioError(list(faults))
+    return networks
+
+
+def extent(network: Network) -> str:
+    """How much a scenario holds, in words."""
+    blocks = ("places", "links", "services", "routes", "demand")
+    return ", ".join(f"{len(getattr(network.model, block))} {block}" for block in blocks).replace("demand", "flows")
+
+
+def explained(value: Explanation) -> dict[str, Any]:
+    """One value with all that is known of where it comes from, for JSON."""
+    return {
+        "path": value.path,
+        "value": value.text,
+        "set_at": value.origin and str(value.origin),
+        "source": value.source,
+        "source_title": value.source_title,
+        "grade": value.grade,
+        "range": value.range,
+        "note": value.note,
+        "replaced": [{"value": earlier.text, "set_at": str(earlier.origin)} for earlier in value.replaced],
+    }
+
+
+def print_json(data: Any) -> None:
+    import json
+
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def study(
+    files: Sequence[str],
+    changes: Sequence[str],
+    as_json: bool,
+    replications: int | None,
+    seed: int | None,
+    workers: int | None,
+    out: Path,
+) -> None:
+    """Simulate, save and show one scenario, or several side by side."""
+    from sim.model import simulate as journal
+    from sim.scenario.load import load_all
+    from sim.show.progress import progress
+    from sim.show.save import save
+    from sim.study import StudyError
+    from sim.study import run as simulate
+
+    if seed is not None:
+        changes = [*changes, f"run.seed={seed}"]
+    scenarios = load_all(files, set=changes)
+    networks = build_all(scenarios)
+    if len({scenario.name for scenario in scenarios}) < len(scenarios):
+        raise click.UsageError("Two of the scenarios have the same name, and their results would share a folder.")
+    if len({network.model.run.seed for network in networks}) > 1:
+        raise click.UsageError(
+            "The scenarios have different seeds, and would not meet the same weather: give one --seed."
+        )
+    results: list[Result] = []
+    try:
+        for scenario, network in zip(scenarios, networks, strict=True):
+            wanted = replications or network.model.run.replications
+            with progress(network.model.title) as on_done:
+                result = simulate(network, wanted, workers=workers, on_done=on_done)
+            click.echo(f"{scenario.name}: writing results and plots …", err=True)
+            with unhurried():
+                folder = save(result, out, scenario=scenario, journal=journal(network, result.replications[0]))
+                results.append(result)
+            click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)
+            if len(result.replications) + len(result.failures) < wanted:
+                raise KeyboardInterrupt  # it came while replications ran; those that had finished are saved
+        show(results, out, as_json)
+    except KeyboardInterrupt:
+        raise Stopped(results, out) from None
+    except StudyError as error:
+        raise FailedRuns(str(error)) from error
+    if failures := [failure for result in results for failure in result.failures]:
+        raise FailedRuns(f"{len(failures)} replications failed and are left out; the first: {failures[0].error}")
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Ctrl-C waits until what is being written is whole, unless it is pressed again."""
+    pressed = False
+
+    def press(signum: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        click.echo("Stopping when the files are written; press Ctrl-C again to give them up.", err=True)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def show(results: Sequence[Result], out: Path, as_json: bool) -> None:
+    """Print what came out: the routes of one scenario, or the differences between several."""
+    from rich.console import Console
+
+    from sim.show.save import save_comparison
+    from sim.show.tables import differences_table, facilities_table, routes_table
+    from sim.study import compare as pair
+
+    console = Console()
+    if len(results) > 1:
+        comparison = pair(results)
+        folder = save_comparison(comparison, out)
+        click.echo(f"differences: saved in {folder}{os.sep}", err=True)
+        print_json(comparison.to_json()) if as_json else console.print(differences_table(comparison, console.width))
+    elif as_json:
+        print_json(results[0].to_json())
+    else:
+        console.print(routes_table(results[0], console.width))
+        console.print(facilities_table(results[0]))
+
+
+def main() -> None:
+    """The entry point of `corridor`."""
+    corridor(prog_name="corridor")
