@@ -202,8 +202,10 @@ def _legs(model: Model, ways: dict[str, tuple[Section, ...]], flow: Flow, route:
             return f"no service that carries {flow.cargo} stops at waypoint {point}{hint}"
     legs: list[Leg] = []
     for a, b in pairwise(points):
+        # no place is passed twice, and no waypoint before its turn
+        passed = {leg.origin for leg in legs} | set(points) - {a, b}
         try:
-            places = nx.shortest_path(graph, a, b, weight="hours")
+            places = nx.shortest_path(graph.subgraph(set(graph) - passed), a, b, weight="hours")
         except nx.NetworkXNoPath:
             return f"no chain of services carries {flow.cargo} from {a} to {b}, so the demand has no route"
         legs += [Leg(graph[p][q]["service"], p, q) for p, q in pairwise(places)]

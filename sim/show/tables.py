@@ -32,7 +32,7 @@ CAUSES_SHOWN = 2
 
 
 def routes_table(result: Result, width: int = 120) -> RenderableType:
-    """For each pair of origin and destination the routes that serve it; below each its largest causes of time."""
+    """For each pair of origin and destination the routes that serve it; below each its largest causes of time beside moving."""
     summary, causes = result.summary(), result.causes()
     count = len(result.replications)
     over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"
@@ -43,7 +43,9 @@ def routes_table(result: Result, width: int = 120) -> RenderableType:
         for row in rows:
             table = _days_table(width, show_header=False)
             table.add_row(*_days(row))
-            why = [_cause(result, cause) for cause in of_route(causes, row).head(CAUSES_SHOWN).to_dict("records")]
+            own = of_route(causes, row)
+            waits = own[own["cause"] != "moving"].head(CAUSES_SHOWN)
+            why = [_cause(result, cause) for cause in waits.to_dict("records")]
             parts += [table, Padding(Text(" · ".join(why), style="italic"), (0, 0, 0, 2))]
     return Group(*parts, *_notes(result, summary))
 

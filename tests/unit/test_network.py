@@ -1,0 +1,114 @@
+"""Ways of services and flows on the graph, what is refused there, and the preview."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.network import Network, build, preview
+from sim.scenario.faults import ScenarioError
+from sim.scenario.load import load
+
+CORRIDOR = Path(__file__).parent.parent / "corridor.yaml"
+BYPASS = (
+    'places.x={name: X, country: IR, lat: 35, lon: 50}',
+    "links.ax={between: [a, x], mode: rail, gauge: 1520, distance: 500 km, speed: 40 km/h}",
+    "links.xd={between: [x, d], mode: rail, gauge: 1520, distance: 500 km, speed: 40 km/h}",
+    "services.by-x={kind: individual, title: By X, stops: {a: {}, d: {}}, accepts: [container]}",
+)
+
+
+def changed(*changes: str) -> Network:
+    return build(load(CORRIDOR, set=changes))
+
+
+def refused(*changes: str) -> list[str]:
+    with pytest.raises(ScenarioError) as error:
+        changed(*changes)
+    return error.value.lines
+
+
+def legs(network: Network, flow: str) -> list[str]:
+    way = next(i for i in network.itineraries if i.flow == flow)
+    return [leg.service for leg in way.legs]
+
+
+def test_a_flow_goes_through_its_waypoints_in_order_and_back() -> None:
+    network = changed()
+    assert legs(network, "w") == ["rail-ab", "sea-bc", "rail-cd"]
+    assert legs(network, "e") == ["rail-cd", "sea-bc", "rail-ab"]
+
+
+def test_waypoints_hold_against_a_shorter_way() -> None:
+    assert legs(changed(*BYPASS), "w") == ["rail-ab", "sea-bc", "rail-cd"]
+    assert legs(changed(*BYPASS, "routes.middle.via=[]"), "w") == ["by-x"]
+
+
+def test_avoiding_a_place_or_a_service() -> None:
+    for avoided in ("x", "by-x"):
+        assert legs(changed(*BYPASS, "routes.middle.via=[]", f"routes.middle.avoid=[{avoided}]"), "w")[0] == "rail-ab"
+
+
+def test_a_route_does_not_come_back_to_where_it_was() -> None:
+    """From b the quickest way to d would lead back over a, once there is a railway past the sea."""
+    network = changed(*BYPASS, "links.bc.distance=40000 km", "routes.middle.via=[b]")
+    assert legs(network, "w") == ["rail-ab", "sea-bc", "rail-cd"]
+
+
+def test_a_train_stays_on_one_gauge() -> None:
+    assert changed("links.cd.gauge=1435").ways["rail-cd"][0].link == "cd"
+    halves = (
+        "places.m={name: M, country: KZ, lat: 43, lon: 65}",
+        "links.ab=null",
+        "links.am={between: [a, m], mode: rail, gauge: 1520, distance: 1500 km, speed: 40 km/h}",
+        "links.mb={between: [m, b], mode: rail, gauge: 1435, distance: 1500 km, speed: 40 km/h}",
+    )
+    lines = refused(*halves)
+    assert len(lines) == 1
+    assert "no way from a to b on rail links of one gauge" in lines[0]
+
+
+def test_demand_that_no_route_serves_is_refused_where_it_stands() -> None:
+    lines = refused("fleets.bc.accepts=[wagon]", "cargo.wagon={title: W, space: 1 TEU}")
+    assert len(lines) == 2  # both flows
+    assert "corridor.yaml:" in lines[0]
+    assert "so the demand has no route" in lines[0]
+
+
+def test_an_unknown_waypoint_comes_with_the_nearest_stop() -> None:
+    lines = refused('places.bb={name: B, country: KZ, lat: 43, lon: 51}', "routes.middle.via=[bb]")
+    assert "waypoint bb" in lines[0]
+    assert "did you mean 'b'?" in lines[0]
+
+
+def test_a_yard_smaller_than_a_train_is_refused() -> None:
+    lines = refused("ports.b.yards.west.limit=100 TEU")
+    assert any("would wait for ever" in line for line in lines)
+
+
+def test_a_ship_that_floats_without_a_single_box_is_refused() -> None:
+    lines = refused("ports.b.depth=2 m", 'fleets.bc.draught={full: "6 m", empty: "2 m"}')
+    assert any("loads no more than 0 TEU" in line for line in lines)
+
+
+def test_the_preview_by_hand() -> None:
+    network = changed("links.ab.delay=null", "ports.b.calendar=null", "ports.c.calendar=null")
+    loads = {(x.place, x.facility): x for x in preview(network).loads}
+    a_week = 40000 / 8760 * 168
+    line = loads["a–b", "rail-ab"]
+    assert line.offered == pytest.approx(a_week)
+    trains = a_week / 110
+    back = 4000 / 8760 * 168 / 2 / trains  # boxes of a mean eastbound train
+    at_a = 4 + 4
+    at_b = (55 + back) * 0.1 / 2
+    assert line.capacity == pytest.approx(30 * 110 * 168 / (2 * 3000 / 40 + at_a + at_b))
+    assert loads["ab", "paths"].utilisation == pytest.approx(trains / 7 / 4)
+    assert loads["a", "berth rail"].offered == pytest.approx(trains / 7 * at_a)
+    assert loads["b", "berth rail"].offered == pytest.approx(trains / 7 * at_b)
+
+
+def test_the_preview_names_what_is_overloaded() -> None:
+    assert not preview(changed()).overloaded()
+    names = {x.facility for x in preview(changed("fleets.bc.vessels=1", "fleets.bc.capacity=60 TEU")).overloaded()}
+    assert names == {"sea-bc"}
