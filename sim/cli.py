@@ -381,8 +381,8 @@ def study(
             wanted = replications or network.model.run.replications
             with progress(network.model.title) as on_done:
                 result = simulate(network, wanted, workers=workers, on_done=on_done)
-            click.echo(f"{scenario.name}: writing results and plots …", err=True)
             with unhurried():
+                click.echo(f"{scenario.name}: writing results and plots …", err=True)
                 folder = save(result, out, scenario=scenario, journal=journal(network, result.replications[0]))
                 results.append(result)
             click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)

@@ -66,6 +66,10 @@ class _Line:
         """Units/h loaded at a stop."""
         return sum(s / network.model.cargo[c].space for c, s in self.space.get(stop, {}).items())
 
+    def laden(self, stop: str) -> float:
+        """The part of the vehicles that leave a stop with cargo, if those are full."""
+        return sum(self.space.get(stop, {}).values()) / (self.trips * self.room)
+
 
 def preview(network: Network) -> Preview:
     """Offered load against capacity of everything that can be full, and what a run will take."""
@@ -160,18 +164,22 @@ def _open_share(network: Network, place: str) -> float:
 
 
 def _work(network: Network, line: _Line, stop: str) -> tuple[float, float]:
-    """Crane hours and hours at the berth of a mean call: what comes is discharged, what goes is loaded."""
-    berths = network.terminal(stop).berths[line.service.stops[stop].berth]
+    """Crane hours and hours at the berth of a mean call: what comes is discharged, what goes is loaded.
+
+    In the less busy direction most vehicles are taken to run empty, the others full.
+    """
+    rule = line.service.stops[stop]
+    berths = network.terminal(stop).berths[rule.berth]
     other = next(s for s in line.service.stops if s != stop)
     if not line.trips:
         return 0.0, 0.0
-    loaded = line.units(network, stop) / line.trips
-    brought = line.units(network, other) / line.trips
+    loaded, brought = line.laden(stop), line.laden(other)
+    berthings = loaded + brought if rule.waits_at == "off-berth" else 1.0
     if berths.per == "vehicle":
-        hours = (berths.discharge.mean if brought else 0.0) + (berths.load.mean if loaded else 0.0)
-        return hours, hours + berths.fixed
-    hours = brought * berths.discharge.mean + loaded * berths.load.mean
-    return hours, hours / berths.cranes + berths.fixed
+        hours = brought * berths.discharge.mean + loaded * berths.load.mean
+        return hours, hours + berthings * berths.fixed
+    units = line.units(network, other) * berths.discharge.mean + line.units(network, stop) * berths.load.mean
+    return units / line.trips, units / line.trips / berths.cranes + berthings * berths.fixed
 
 
 def _berth_hours(network: Network, line: _Line, stop: str) -> float:

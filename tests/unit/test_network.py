@@ -99,9 +99,9 @@ def test_the_preview_by_hand() -> None:
     line = loads["a–b", "rail-ab"]
     assert line.offered == pytest.approx(a_week)
     trains = a_week / 110
-    back = 4000 / 8760 * 168 / 2 / trains  # boxes of a mean eastbound train
-    at_a = 4 + 4
-    at_b = (55 + back) * 0.1 / 2
+    laden_back = 4000 / 40000  # of the eastbound trains, the rest run empty
+    at_a = 4 + 4 * laden_back
+    at_b = 55 * (1 + laden_back) * 0.1 / 2
     assert line.capacity == pytest.approx(30 * 110 * 168 / (2 * 3000 / 40 + at_a + at_b))
     assert loads["ab", "paths"].utilisation == pytest.approx(trains / 7 / 4)
     assert loads["a", "berth rail"].offered == pytest.approx(trains / 7 * at_a)

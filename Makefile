@@ -1,0 +1,49 @@
+# make demo    compare the routes of the baseline scenario
+# make test    run the tests
+# Both first make the virtual environment in .venv from the hashed lock; it is made again only when the lock changes.
+
+PYTHON ?= $(firstword $(foreach python,python3.11 python3,$(shell $(python) -c 'print("$(python)")' 2>/dev/null)))
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test lint lock schema docs clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/project
+	$(BIN)/corridor compare scenarios/baseline-2024.yaml
+
+test: $(VENV)/project
+	$(BIN)/pytest -n auto
+
+lint: $(VENV)/project
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The lock holds what the program and its developers need, with the hash of every file, and names no index.
+lock: $(VENV)/lock
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --fork-strategy fewest --extra dev \
+	  --generate-hashes --no-header --no-emit-index-url --quiet --output-file requirements.lock pyproject.toml
+
+# What is generated from the scenario language: the schema for editors and the reference of all blocks and keys.
+schema: $(VENV)/project
+	$(BIN)/corridor schema > scenarios/scenario.schema.json
+
+docs: schema
+	$(BIN)/python docs/reference.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/lock: requirements.lock
+	@$(if $(PYTHON),,echo 'Python 3.11 or newer is needed, and none was found: install it, or say where it is: make PYTHON=/path/to/python3.11' >&2; exit 1)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Name another one: make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $@
+
+$(VENV)/project: $(VENV)/lock pyproject.toml hatch_build.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,83 @@
+"""The program as a person meets it: the command line in a fresh folder, with a corridor small enough to wait for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = Path(__file__).with_name("small.yaml")
+
+Corridor = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def baseline() -> str:
+    return str(ROOT / "scenarios" / "baseline-2024.yaml")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder with `small.yaml` in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def corridor(folder: Path) -> Corridor:
+    """Call `corridor` with these words, in this process."""
+    from sim.cli import corridor as command
+
+    def call(*words: object) -> Result:
+        result = CliRunner().invoke(command, [str(word) for word in words], prog_name="corridor")
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def corridor_json(corridor: Corridor) -> Callable[..., Any]:
+    """Call `corridor … --json`, which must succeed, and read what it prints."""
+
+    def call(*words: object) -> Any:
+        result = corridor(*words, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return call
+
+
+@pytest.fixture
+def shell(folder: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Run a shell command in the folder as a person would, with the project's `corridor` and `python` found first."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def written(folder: Path) -> Callable[[], list[str]]:
+    """The files that stand in the folder beside what the test put there."""
+    before = set(folder.rglob("*"))
+    return lambda: sorted(str(file.relative_to(folder)) for file in set(folder.rglob("*")) - before)

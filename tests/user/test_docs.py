@@ -1,0 +1,139 @@
+"""What is written for people is true: commands run, files load, generated pages are current, notebooks execute."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbclient
+import pytest
+from pydantic import TypeAdapter
+from ruamel.yaml import YAML
+
+from sim.scenario import values
+from sim.scenario.jsonschema import scenario_schema
+
+Shell = Callable[[str], subprocess.CompletedProcess[str]]
+
+ROOT = Path(__file__).resolve().parents[2]
+HOW_TO = ROOT / "docs" / "how-to-write-a-scenario.md"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "results" / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+REFERENCE = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def file_name(block: str) -> str | None:
+    """The name that a YAML block gives itself in a line `# file: name.yaml`."""
+    named = re.search(r"^# file: (\S+)$", block, re.MULTILINE)
+    return named and named[1]
+
+
+EXAMPLES = {name: block for page in PAGES for block in blocks(page, "yaml") if (name := file_name(block))}
+COMMANDS = dict.fromkeys(
+    line.split("#")[0].strip()
+    for page in PAGES
+    for block in blocks(page, "sh")
+    for line in block.splitlines()
+    if line.startswith("corridor ")
+)
+SHORT = ' -n 1 --set "run.warm_up=5 d" --set "run.length=20 d" --set "run.run_out=5 d"'
+
+
+@pytest.fixture
+def library(folder: Path) -> Path:
+    """The scenarios of the checkout and the examples of the pages, in a folder of their own."""
+    shutil.copytree(ROOT / "scenarios", folder / "scenarios")
+    for name, block in EXAMPLES.items():
+        (folder / "scenarios" / name).write_text(block, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "mistakes.yaml"])
+def test_the_files_on_the_pages_are_good_scenarios(library: Path, name: str) -> None:
+    from sim.network import build
+    from sim.scenario.load import load
+
+    build(load(library / "scenarios" / name))
+
+
+def test_every_yaml_block_is_a_file() -> None:
+    assert [block for page in PAGES for block in blocks(page, "yaml") if not file_name(block)] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_on_the_pages_run(library: Path, shell: Shell, command: str) -> None:
+    if re.match(r"corridor (run|compare)", command):
+        command = re.sub(r" -n \d+", "", command) + SHORT
+    done = shell(command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_sessions_on_the_pages_print_what_they_show(library: Path, shell: Shell) -> None:
+    (session,) = blocks(HOW_TO, "console")
+    command, _, shown = session.partition("\n")
+    done = shell(f"cd scenarios && {command.removeprefix('$ ')}")
+    assert done.stdout + done.stderr == shown
+    assert done.returncode == 2
+
+
+def test_the_python_of_the_readme_runs(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (script,) = blocks(ROOT / "README.md", "python")
+    scope: dict[str, Any] = {}
+    exec(script, scope)  # the reader would type it
+    assert len(scope["result"].replications) == 2
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda file: file.stem)
+def test_the_notebooks_execute(notebook: Path, tmp_path: Path) -> None:
+    book = jupytext.read(notebook)
+    nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert [cell for cell in book.cells if cell.cell_type == "code" and not cell.execution_count] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    headings = {re.sub(r"[^\w\- ]", "", line).strip().lower().replace(" ", "-") for line in text.splitlines()}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif "://" not in target:
+            assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+def test_the_reference_is_current() -> None:
+    assert REFERENCE["reference"]() == REFERENCE["PAGE"].read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_the_examples_of_values_in_the_reference_are_good() -> None:
+    for name, (_, example) in REFERENCE["VALUES"].items():
+        raw = dict.fromkeys(values.MONTHS, "25 %") if name == "Months" else YAML(typ="safe").load(example)
+        TypeAdapter(getattr(values, name)).validate_python(raw)
+
+
+def test_the_schema_for_editors_is_current() -> None:
+    stored = json.loads((ROOT / "scenarios" / "scenario.schema.json").read_text(encoding="utf-8"))
+    assert stored == scenario_schema(), "run `make schema`"
+
+
+def test_the_lock_and_the_pages_name_no_index() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    assert lock.count("--hash=sha256:") > lock.count("==")

@@ -1,0 +1,206 @@
+"""run and compare: what they print, what they save, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import sim
+from sim.cli import corridor as command
+
+Corridor = Callable[..., Result]
+Written = Callable[[], list[str]]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def results_schema() -> Any:
+    return json.loads((ROOT / "docs" / "results.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder that a run of the small corridor wrote, and the JSON that it printed."""
+    out = tmp_path_factory.mktemp("out")
+    small = Path(__file__).with_name("small.yaml")
+    result = CliRunner().invoke(command, ["run", str(small), "-n", "2", "--workers", "1", "--out", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    return out / "small", json.loads(result.stdout)
+
+
+def test_json_of_run_has_the_documented_form(studied: tuple[Path, Any], results_schema: Any) -> None:
+    _, found = studied
+    jsonschema.validate(found, results_schema)
+    assert (found["scenario"], found["seed"], found["replications"], found["warm_up_days"]) == ("small", 7, 2, 10)
+    assert {row["route"] for row in found["routes"]} == {"over", "around"}
+
+
+def test_run_saves_plots_scenario_measures_and_journal(studied: tuple[Path, Any]) -> None:
+    folder, found = studied
+    kinds = {file.suffix for file in folder.rglob("*") if file.is_file()}
+    assert kinds == {".csv", ".parquet", ".yaml", ".png", ".svg", ".json", ".md"}
+    assert set(pd.read_parquet(folder / "measures" / "routes.parquet")["replication"]) == {0, 1}
+    assert list((folder / "journal").glob("*.parquet"))
+    assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == found
+
+
+def test_the_saved_scenario_gives_the_same_results(studied: tuple[Path, Any]) -> None:
+    folder, found = studied
+    again = sim.simulate(folder / "scenario.yaml", replications=2, workers=1).to_json()
+    assert again | {"scenario": "small"} == found
+
+
+def test_one_worker_and_two_give_the_same_numbers(studied: tuple[Path, Any], folder: Path) -> None:
+    assert sim.simulate("small.yaml", replications=2, workers=2).to_json() == studied[1]
+
+
+def test_compare_one_file_compares_its_routes(corridor: Corridor, written: Written) -> None:
+    result = corridor("compare", "small.yaml", "-n", 1, "--workers", 1, "--set", "title=As changed for once")
+    assert result.exit_code == 0
+    assert [word for word in ("As changed for once", "Hub → Market", "Over the sea") if word not in result.stdout] == []
+    assert "saved in results/small/" in result.stderr
+    assert {Path(file).parts[0] for file in written()} == {"results"}
+
+
+def test_compare_several_files_compares_them_with_the_first(
+    folder: Path, corridor_json: Callable[..., Any], results_schema: Any
+) -> None:
+    for name, change in {"more": "fleets: {feeders: {vessels: 4}}", "same": "title: Another name"}.items():
+        (folder / f"{name}.yaml").write_text(f"extends: small.yaml\n{change}\n", encoding="utf-8")
+    found = corridor_json("compare", "small.yaml", "more.yaml", "same.yaml", "-n", 2, "--seed", 11)
+    jsonschema.validate(found, results_schema)
+    assert found["baseline"] == "small"
+    assert [(one["scenario"], one["seed"]) for one in found["scenarios"]] == [("small", 11), ("more", 11), ("same", 11)]
+    differences = {
+        name: [row["difference"] for row in found["differences"] if row["scenario"] == name]
+        for name in ("more", "same")
+    }
+    assert any(differences["more"])
+    assert not any(differences["same"])  # the same demand and weather, to the bit
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["small.yaml", "small.yaml"], "same name"),
+        (["small.yaml", "seed.yaml"], "different seeds"),
+        (["small.yaml", "-n", "0"], "0 is not in the range"),
+        (["small.yaml", "--sed", "1"], "No such option"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_comparison_that_makes_no_sense_is_refused_before_it_runs(
+    folder: Path, corridor: Corridor, written: Written, words: list[str], said: str
+) -> None:
+    (folder / "seed.yaml").write_text("extends: small.yaml\nrun: {seed: 99}\n", encoding="utf-8")
+    before = written()
+    result = corridor("compare", *words)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert written() == before
+
+
+def test_a_folder_that_cannot_be_written_is_told_without_a_traceback(folder: Path, corridor: Corridor) -> None:
+    (folder / "taken").mkdir()
+    (folder / "taken" / "small").write_text("something of yours", encoding="utf-8")
+    result = corridor("run", "small.yaml", "-n", 1, "--workers", 1, "--out", "taken")
+    assert result.exit_code == 1
+    assert "taken/small" in result.stderr
+    assert "Traceback" not in result.output
+    assert (folder / "taken" / "small").read_text(encoding="utf-8") == "something of yours"
+
+
+def test_preview_tells_load_against_capacity(corridor: Corridor, corridor_json: Callable[..., Any]) -> None:
+    found = corridor_json("preview", "small.yaml")
+    feeder = next(load for load in found["loads"] if load["facility"] == "feeder")
+    assert 0 < feeder["utilisation"] < 1
+    assert found["estimate"]["trips"] > 0
+    fewer = corridor_json("preview", "small.yaml", "--set", "fleets.feeders.vessels=1")
+    worse = next(load for load in fewer["loads"] if load["facility"] == "feeder")
+    assert worse["utilisation"] == pytest.approx(2 * feeder["utilisation"])
+    assert "Feeders over" in corridor("preview", "small.yaml").stdout
+
+
+def interrupted(folder: Path, wait_for: str, *words: str) -> tuple[int, str, str]:
+    """Start `corridor` on a terminal, press Ctrl-C when it has shown `wait_for`; exit code, stdout, terminal."""
+    terminal, stderr = pty.openpty()
+    script = "from sim.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+        start_new_session=True,  # a process group of its own, which Ctrl-C reaches as a whole
+    )
+    os.close(stderr)
+    shown = b""
+    pressed = False
+    while True:
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:  # Linux: the other end is closed
+            break
+        if not pressed and re.search(wait_for, shown.decode(errors="replace")):
+            os.killpg(process.pid, signal.SIGINT)
+            pressed = True
+    stdout, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    return process.returncode, stdout.decode(), shown.decode(errors="replace")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_keeps_what_has_finished_and_says_where(folder: Path, workers: str) -> None:
+    code, stdout, shown = interrupted(
+        folder, r"\b[1-9]\d*/5000\b", "run", "small.yaml", "-n", "5000", "--workers", workers
+    )
+    assert code == 130
+    assert stdout == ""
+    assert "Traceback" not in shown
+    assert "results/small/" in shown.splitlines()[-1]
+    kept = pd.read_parquet(folder / "results/small/measures/routes.parquet")["replication"].unique()
+    assert 0 < len(kept) < 5000
+    assert f"{len(kept)} replications of small" in shown.splitlines()[-1]
+    record = json.loads((folder / "results/small/run.json").read_text(encoding="utf-8"))
+    assert record["complete"] is False
+
+
+def test_ctrl_c_while_results_are_written_waits_for_them(folder: Path) -> None:
+    code, stdout, shown = interrupted(folder, "writing results", "run", "small.yaml", "-n", "2", "--workers", "1")
+    assert (code, stdout) == (130, "")
+    assert "press Ctrl-C again" in shown
+    assert "2 replications of small in results/small/" in shown.splitlines()[-1]
+
+
+def test_ctrl_c_before_anything_has_finished_leaves_nothing(folder: Path) -> None:
+    long = ["--set", "run.length=100000 d"]
+    code, stdout, shown = interrupted(folder, r"0%|━", "run", "small.yaml", "-n", "1", *long)
+    assert (code, stdout) == (130, "")
+    assert "Nothing was saved" in shown
+    assert not (folder / "results").exists()
+
+
+def test_the_baseline_compares_the_middle_corridor_with_north_and_sea(baseline: str, results_schema: Any) -> None:
+    found = sim.compare(baseline, replications=1, workers=1).to_json()
+    jsonschema.validate(found, results_schema)
+    pairs: dict[tuple[str, str], set[str]] = {}
+    for row in found["routes"]:
+        pairs.setdefault((row["origin"], row["destination"]), set()).add(row["route"])
+    assert pairs["xian", "duisburg"] >= {"middle-poti", "north", "sea-suez", "sea-cape"}
+    assert pairs["xian", "istanbul"] >= {"middle-btk", "middle-poti", "sea-suez", "sea-cape"}
+    for pair in [("xian", "poti"), ("almaty", "istanbul"), ("tashkent", "istanbul"), ("istanbul", "xian")]:
+        assert pair in pairs
