@@ -140,7 +140,9 @@ def nearest_unit(unit: str, dimension: Dimension) -> str | None:
 
 def wanted(dimension: Dimension) -> str:
     """What is allowed, in words: 'a time like "36 h" (s, min, h, d, wk, a)'."""
-    units = "TEU, wagons, trucks, t or units, a year: TEU/a" if dimension == "space rate" else ", ".join(UNITS[dimension])
+    units = (
+        "TEU, wagons, trucks, t or units, a year: TEU/a" if dimension == "space rate" else ", ".join(UNITS[dimension])
+    )
     return f'a {dimension} like "{EXAMPLES[dimension]}" ({units})'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from sim.network import Itinerary, Network
 from sim.scenario.schema import FleetService, TimetableService
 
 Floats = NDArray[np.float64]
+Column = NDArray[Any]  # of a journal table
 Key = tuple[int, float, str, str, str]  # itinerary, order of the stage, stage, cause, place
 
 NOT_ARRIVED = "not arrived"
@@ -48,21 +50,19 @@ def causes_and_stages(network: Network, journal: Journal) -> tuple[pd.DataFrame,
     causes = rows.groupby(["flow", "route", "cause", "place"], as_index=False, sort=True)["days"].sum()
     stages = rows.groupby(["flow", "route", "order", "stage"], as_index=False, sort=True)["days"].sum()
     stages["order"] = stages.groupby(["flow", "route"]).cumcount()
-    return causes, stages
+    return pd.DataFrame(causes), pd.DataFrame(stages)
 
 
 class _Ledger:
     """Adds up hours by itinerary, stage, cause and place."""
 
-    def __init__(
-        self, network: Network, journal: Journal, counted: NDArray[np.bool_], hours: dict[Key, float]
-    ) -> None:
+    def __init__(self, network: Network, journal: Journal, counted: NDArray[np.bool_], hours: dict[Key, float]) -> None:
         self.network = network
         self.model = network.model
         self.journal = journal
         self.counted = counted
         self.hours = hours
-        self.calls = {k: v for k, v in journal.calls.items()}
+        self.calls = journal.calls
         self.unlimited = np.array([f.train_sets == "unlimited" for f in self.model.fleets.values()], bool)
 
     def write(self) -> None:
@@ -81,8 +81,8 @@ class _Ledger:
                 self._leg({k: v[part] for k, v in table.items()}, before)
         self._not_arrived(before)
 
-    def _leg(self, rows: dict[str, NDArray[np.generic]], before: Floats) -> None:
-        number, leg = int(rows["itinerary"][0]), int(rows["leg"][0])  # type: ignore[call-overload]
+    def _leg(self, rows: dict[str, Column], before: Floats) -> None:
+        number, leg = int(rows["itinerary"][0]), int(rows["leg"][0])
         way = self.network.itineraries[number]
         place = way.legs[leg].origin
         came = before[rows["unit"], leg]
@@ -92,7 +92,7 @@ class _Ledger:
         else:
             self._by_itself(way, number, leg, rows)
 
-    def _by_vehicle(self, way: Itinerary, number: int, leg: int, rows: dict[str, NDArray[np.generic]]) -> None:
+    def _by_vehicle(self, way: Itinerary, number: int, leg: int, rows: dict[str, Column]) -> None:
         start, end = way.legs[leg].origin, way.legs[leg].destination
         service = self.model.services[way.legs[leg].service]
         assert isinstance(service, FleetService)
@@ -151,7 +151,7 @@ class _Ledger:
                     gauges.add(self.model.links[section.link].gauge)
         return {1435, 1520} <= gauges and place in self.model.terminals
 
-    def _en_route(self, way: Itinerary, number: int, leg: int, calls: NDArray[np.generic]) -> None:
+    def _en_route(self, way: Itinerary, number: int, leg: int, calls: Column) -> None:
         """The links and border stops of each trip, weighted with the boxes on board."""
         boxes = np.bincount(calls.astype(np.int64), minlength=len(self.calls["arrived"]))
         table = self.journal.segments
@@ -180,7 +180,7 @@ class _Ledger:
             stay = float((stops["ended"][at] - stops["begin"][at]) @ weight[at])
             self._total(number, 2 * leg + 1.5, f"border {self.model.places[name].name}", "documents", name, stay)
 
-    def _by_itself(self, way: Itinerary, number: int, leg: int, rows: dict[str, NDArray[np.generic]]) -> None:
+    def _by_itself(self, way: Itinerary, number: int, leg: int, rows: dict[str, Column]) -> None:
         there = np.isfinite(rows["lifted"].astype(float)) & np.isfinite(rows["landed"].astype(float))
         r = {k: v[there] for k, v in rows.items()}
         service = self.model.services[way.legs[leg].service]
@@ -209,9 +209,11 @@ class _Ledger:
             for leg in np.unique(reached):
                 at = min(int(leg), len(way.legs) - 1)
                 total = float(np.sum(hours[reached == leg]))
-                self._total(int(number), 2 * at, self._terminal(way.legs[at].origin), NOT_ARRIVED, way.legs[at].origin, total)
+                self._total(
+                    int(number), 2 * at, self._terminal(way.legs[at].origin), NOT_ARRIVED, way.legs[at].origin, total
+                )
 
-    def _add(self, way: Itinerary, number: int, order: float, place: str, cause: str, hours: NDArray[np.generic]) -> None:
+    def _add(self, way: Itinerary, number: int, order: float, place: str, cause: str, hours: Column) -> None:
         self._total(number, order, self._terminal(place), cause, place, float(np.sum(hours)))
 
     def _total(self, number: int, order: float, stage: str, cause: str, place: str, hours: float) -> None:

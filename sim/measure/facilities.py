@@ -109,14 +109,19 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
     c = journal.carriages
     flows = [network.model.demand[i.flow] for i in network.itineraries]
     cargo = [network.model.cargo[f.cargo] for f in flows]
-    began = c["lifted"].astype(float)
-    inside = (began >= 0) & (began < run.length)
-    counted = pd.DataFrame({k: c[k][inside] for k in ("itinerary", "leg", "call_from")})
-    loads = counted.groupby(["itinerary", "leg"]).agg(units=("call_from", "size"), vehicles=("call_from", "nunique"))
+    inside = (c["lifted"] >= 0) & (c["lifted"] < run.length)
+    most = 1 + max((len(i.legs) for i in network.itineraries), default=0)
+    group = c["itinerary"][inside].astype(np.int64) * most + c["leg"][inside]
+    trips = np.unique(np.stack([group, c["call_from"][inside]]), axis=1)[0]
     rows = []
-    for (number, leg), load in loads.iterrows():  # type: ignore[misc]
+    for key, units, vehicles in zip(
+        *np.unique(group, return_counts=True), np.unique(trips, return_counts=True)[1], strict=True
+    ):
+        number, leg = divmod(int(key), most)
         way = network.itineraries[number]
         step = way.legs[leg]
+        if not isinstance(network.model.services[step.service], FleetService):
+            vehicles = units / flows[number].block
         for section in network.sections(step.service, step.origin):
             rows.append(
                 {
@@ -124,10 +129,10 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
                     "start": section.start,
                     "end": section.end,
                     "direction": flows[number].direction,
-                    "units": load["units"] * a_year,
-                    "teu": load["units"] * cargo[number].teu * a_year,
-                    "t": load["units"] * cargo[number].payload * a_year,
-                    "vehicles": load["vehicles"] * a_year,
+                    "units": units * a_year,
+                    "teu": units * cargo[number].teu * a_year,
+                    "t": units * cargo[number].payload * a_year,
+                    "vehicles": vehicles * a_year,
                 }
             )
     names = ["link", "start", "end", "direction"]
@@ -138,7 +143,7 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
 def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
     """Voyages, loads and time of each finite fleet within the measured period."""
     length = float(network.model.run.length)
-    calls = pd.DataFrame({k: v for k, v in journal.calls.items()})
+    calls = pd.DataFrame(dict(journal.calls))
     calls = calls.sort_values(["vehicle", "arrived"], kind="stable")
     calls["next"] = calls.groupby("vehicle")["arrived"].shift(-1)
     rows = []

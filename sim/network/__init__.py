@@ -3,4 +3,4 @@
 from sim.network.build import Itinerary, Leg, Network, Section, build, load_share
 from sim.network.preview import Estimate, Offered, Preview, preview
 
-__all__ = ["Itinerary", "Leg", "Network", "Section", "build", "load_share", "preview", "Preview", "Offered", "Estimate"]
+__all__ = ["Estimate", "Itinerary", "Leg", "Network", "Offered", "Preview", "Section", "build", "load_share", "preview"]

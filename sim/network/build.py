@@ -119,9 +119,7 @@ def _way(model: Model, service: Service) -> tuple[Section, ...] | None:
     return (Section("", first, second),) if timed else None
 
 
-def _shortest(
-    model: Model, points: list[str], modes: tuple[str, ...], gauge: int | None
-) -> tuple[Section, ...] | None:
+def _shortest(model: Model, points: list[str], modes: tuple[str, ...], gauge: int | None) -> tuple[Section, ...] | None:
     graph = _link_graph(model, modes, gauge)
     try:
         places = _through(graph, points)
@@ -222,9 +220,7 @@ def _waypoints(flow: Flow, route: Route) -> list[str]:
     return [flow.origin, *via, flow.destination]
 
 
-def _service_graph(
-    model: Model, ways: dict[str, tuple[Section, ...]], cargo: str, avoid: set[str]
-) -> nx.Graph[str]:
+def _service_graph(model: Model, ways: dict[str, tuple[Section, ...]], cargo: str, avoid: set[str]) -> nx.Graph[str]:
     graph: nx.Graph[str] = nx.Graph()
     for name, way in ways.items():
         touched = {name, *(p for s in way for p in (s.start, s.end))}

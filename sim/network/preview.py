@@ -195,13 +195,13 @@ def _berths(network: Network, lines: list[_Line]) -> list[Offered]:
             craned[stop, rule.berth] += line.trips * crane
             taken[stop, rule.berth] += line.trips * berth
     loads = []
-    for (place, kind), berths in taken.items():
-        rule = network.terminal(place).berths[kind]
+    for (place, kind), used in taken.items():
+        kept = network.terminal(place).berths[kind]
         hours = 24 * _open_share(network, place)
-        loads.append(Offered(place, f"berth {kind}", "berth", berths * 24, rule.count * hours, "berth h/d"))
-        if rule.per == "unit":
-            cranes = rule.count * rule.cranes
-            loads.append(Offered(place, f"cranes {kind}", "crane", craned[place, kind] * 24, cranes * hours, "crane h/d"))
+        loads.append(Offered(place, f"berth {kind}", "berth", used * 24, kept.count * hours, "berth h/d"))
+        if kept.per == "unit":
+            cranes = kept.count * kept.cranes * hours
+            loads.append(Offered(place, f"cranes {kind}", "crane", craned[place, kind] * 24, cranes, "crane h/d"))
     return loads
 
 
@@ -255,10 +255,11 @@ def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
                 if yard.limit.unit == unit and yard.direction in (None, flow.direction):
                     held[after.origin, name] += _rate(network, flow, way.share) * stay
                     break
-    return [
-        Offered(p, f"yard {y}", "yard", room, float(network.terminal(p).yards[y].limit), network.terminal(p).yards[y].limit.unit)
-        for (p, y), room in held.items()
-    ]
+    loads = []
+    for (place, name), room in held.items():
+        limit = network.terminal(place).yards[name].limit
+        loads.append(Offered(place, f"yard {name}", "yard", room, float(limit), limit.unit))
+    return loads
 
 
 def _estimate(network: Network, lines: list[_Line]) -> Estimate:

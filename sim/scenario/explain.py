@@ -62,7 +62,7 @@ def explain(scenario: Scenario, path: str) -> Explanation:
 
 def diff(before: Scenario, after: Scenario) -> list[Change]:
     """The values that differ, in the order of the files; a block that is gone is one change."""
-    old, new = dict(_values(before.root)), dict(_values(after.root))
+    old, new = ({path: node for path, node in _values(s.root) if text_of(node)} for s in (before, after))
     changes = {}
     for path, node in new.items():
         text = text_of(old[path]) if path in old else None

@@ -46,8 +46,8 @@ class Run(Block):
     warm_up: Duration  # simulated before `start`, not measured
     length: PositiveDuration  # consignments released within it are measured
     run_out: Duration  # simulated after it, demand goes on, so that what started can arrive
-    seed: Annotated[int, Field(ge=0)] = 1
-    replications: Count = 20
+    seed: Annotated[int, Field(ge=0)] = 1  # of all random streams
+    replications: Count = 20  # unless the command says otherwise
 
 
 class Source(Block):
@@ -61,7 +61,9 @@ class Source(Block):
 
 
 class Place(Block):
-    name: str
+    """A point of the network: a station, a port, a border crossing, a junction."""
+
+    name: str  # as tables and plots show it
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     lat: Annotated[float, Field(ge=-90, le=90)]
     lon: Annotated[float, Field(ge=-180, le=180)]
@@ -71,12 +73,12 @@ class Link(Block):
     """Rail, sea, road or inland waterway between two places, usable both ways."""
 
     between: Annotated[list[Id], Field(min_length=2, max_length=2)]
-    mode: Literal["rail", "sea", "road", "waterway"]
+    mode: Literal["rail", "sea", "road", "waterway"]  # what can use it
     gauge: Literal[1435, 1520] | None = None  # mm, rail only
     distance: Distance
     speed: Speed | None = None  # undisturbed; ships bring their own
     delay: Variate | None = None  # extra time as a share of the undisturbed time: technical stops, breakdowns
-    track: Literal["single", "double"] = "double"
+    track: Literal["single", "double"] = "double"  # single: both directions share its paths
     paths: TimesPerHour | None = None  # for the modelled trains; each way if double, both ways together if single
     hours: Hours | None = None  # daily window in which a train may enter
     calendar: Id | None = None  # closures: nothing enters while closed
@@ -100,7 +102,7 @@ class Closure(Block):
 class Documents(Block):
     """Customs and papers: how long a consignment waits for its release."""
 
-    time: Variate
+    time: Variate  # of one block or unit, in office hours
     eastbound_time: Variate | None = None  # where the two directions differ
     priority_time: Variate | None = None  # for cargo of class `priority`
     servers: Count | None = None  # consignments in work at once; none: no queue
@@ -120,28 +122,28 @@ class Border(Documents):
 class Berths(Block):
     """Berths or loading tracks of one kind, and what works there."""
 
-    count: Count
+    count: Count  # places for one vehicle each
     cranes: Count = 1  # at each berth
     discharge: Variate  # time of one move (per: unit) or of the whole vehicle (per: vehicle)
     load: Variate
-    per: Literal["unit", "vehicle"] = "unit"
+    per: Literal["unit", "vehicle"] = "unit"  # what the times above are for
     fixed: Duration = Duration(0.0)  # each time a berth is taken, before the first move: mooring, survey, shunting
 
 
 class Yard(Block):
     """Standing room for cargo that waits to go on. Full: the vehicle that brings more must wait."""
 
-    limit: Space
+    limit: Space  # all that stands there, and all that is about to be put down
     direction: Direction | None = None  # none: both together
 
 
 class Weather(Block):
     """What a closure does to each phase of a call."""
 
-    enter: StartEffect = "do-not-start"
-    discharge: Effect = "suspend"
-    load: Effect = "suspend"
-    leave: StartEffect = "do-not-start"
+    enter: StartEffect = "do-not-start"  # going to the berth; finish: closures do not matter
+    discharge: Effect = "suspend"  # suspend: work stands still; do-not-start: what has begun goes on
+    load: Effect = "suspend"  # likewise
+    leave: StartEffect = "do-not-start"  # as enter
 
 
 class Terminal(Block):
@@ -169,8 +171,8 @@ class Stop(Block):
     """How a vehicle of a fleet behaves at one end of its service."""
 
     berth: Id  # kind of berth at the terminal
-    wait: Duration  # leaves at the latest this long after `from`, full or not
-    count_from: Literal["opening", "first-unit"] = "first-unit"
+    wait: Duration  # leaves at the latest so long after `count_from`, full or not
+    count_from: Literal["opening", "first-unit"] = "first-unit"  # it takes cargo, or the first unit is there
     min_load: Share = Share(0.0)  # does not leave with less, unless empty
     empty_after: Duration | None = None  # leaves empty when nothing came for so long; none: waits for cargo
     waits_at: Literal["berth", "off-berth"] = "off-berth"  # where it waits for its load: off-berth, in roads or siding
@@ -198,12 +200,12 @@ class TimetableService(Block):
     kind: Literal["timetable"]
     title: str
     stops: Annotated[dict[Id, TimetableStop], Field(min_length=2, max_length=2)]
-    via: list[Id] = []
+    via: list[Id] = []  # places its way must touch, in order
     every: PositiveDuration  # between departures, each way
     time: Variate | None = None  # stop to stop by timetable, port calls included; none: distance over speed
     on_time: Share = Share(1.0)  # share of arrivals by timetable
     late: Variate | None = None  # delay of the others
-    accepts: list[Id]
+    accepts: list[Id]  # cargo kinds
     operator: str | None = None
 
 
@@ -217,10 +219,10 @@ class IndividualService(Block):
     kind: Literal["individual"]
     title: str
     stops: Annotated[dict[Id, NoStop], Field(min_length=2, max_length=2)]
-    via: list[Id] = []
-    pace: Ratio = Ratio(1.0)
+    via: list[Id] = []  # places its way must touch, in order
+    pace: Ratio = Ratio(1.0)  # speed relative to the links'
     time: Variate | None = None  # stop to stop; none: distance over speed and the links' delays
-    accepts: list[Id]
+    accepts: list[Id]  # cargo kinds
     operator: str | None = None
 
 
@@ -228,8 +230,10 @@ Service = Annotated[FleetService | TimetableService | IndividualService, Field(d
 
 
 class Draught(Block):
-    full: Depth
-    empty: Depth
+    """What a ship draws; between the two the load goes with the draught."""
+
+    full: Depth  # with its whole capacity
+    empty: Depth  # without cargo
 
 
 class Fleet(Block):
@@ -237,11 +241,11 @@ class Fleet(Block):
 
     service: Id
     title: str
-    vessels: Count | None = None
-    train_sets: Count | Literal["unlimited"] | None = None
+    vessels: Count | None = None  # ships in service
+    train_sets: Count | Literal["unlimited"] | None = None  # wagons for so many trains; unlimited: none are waited for
     capacity: Space  # "350 TEU", "54 wagons", "6000 t"
     speed: Speed | None = None  # ships
-    draught: Draught | None = None
+    draught: Draught | None = None  # none: depth does not matter
     accepts: list[Id]  # cargo kinds
 
 
@@ -255,8 +259,10 @@ class Cargo(Block):
 
 
 class Promise(Block):
+    """The transit time that is published for a route."""
+
     low: Duration
-    high: Duration
+    high: Duration  # later than this is late
 
 
 class Route(Block):
@@ -272,16 +278,16 @@ class Flow(Block):
     """Demand: consignments from origin to destination, over one or several routes in fixed shares."""
 
     title: str
-    origin: Id
-    destination: Id
+    origin: Id  # place
+    destination: Id  # place
     direction: Direction
-    cargo: Id
+    cargo: Id  # kind
     volume: SpaceRate  # "35000 TEU/a", or in units of its cargo "12750 units/a"; all routes together
     routes: dict[Id, Share]  # adds up to 1
     block: Count = 1  # units released together: 55 for a block train
-    arrivals: Literal["poisson", "regular"] = "poisson"
+    arrivals: Literal["poisson", "regular"] = "poisson"  # regular: one block in each equal interval, at a random moment
     seasons: Months | None = None  # relative intensity of each month
-    priority: Literal["priority", "ordinary"] = "ordinary"
+    priority: Literal["priority", "ordinary"] = "ordinary"  # class of the cargo; priority goes first everywhere
     compare: bool = False  # shown in the comparison of routes
 
     def units_per_hour(self, cargo: Cargo) -> float:

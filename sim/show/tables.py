@@ -32,7 +32,7 @@ CAUSES_SHOWN = 2
 
 
 def routes_table(result: Result, width: int = 120) -> RenderableType:
-    """For each pair of origin and destination the routes that serve it; below each its largest causes of time beside moving."""
+    """For each pair of origin and destination the routes; below each its largest causes of time beside moving."""
     summary, causes = result.summary(), result.causes()
     count = len(result.replications)
     over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"

@@ -178,6 +178,8 @@ def run(
     numbers = range(wanted) if isinstance(wanted, int) else wanted
     if len(numbers) == 0:
         raise StudyError("at least one replication is needed")
+    import pandas  # noqa: F401  # now, not after the replications: Ctrl-C during its import would lose them
+
     started = datetime.now(UTC)
     outcomes = replicate(task, network, numbers, workers=workers, on_done=on_done)
     if not outcomes.values:

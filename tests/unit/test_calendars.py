@@ -44,7 +44,10 @@ def test_suspended_work_takes_its_open_hours(spans: list[tuple[float, float]], s
 
 
 def storms(seed: int, **shares: str) -> Closures:
-    months = dict.fromkeys("jan feb mar apr may jun jul aug sep oct nov dec".split(), "0 %") | shares
+    months = (
+        dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), "0 %")
+        | shares
+    )
     calendar = Calendar.model_validate(
         {"closed_share": months, "block": {"dist": "gamma", "mean": "48 h", "cv": 0.5}}, strict=False
     )

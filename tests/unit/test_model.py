@@ -128,7 +128,10 @@ def test_the_same_seed_gives_the_same_journal_to_the_bit(network: Network, journ
     again = simulate(network, 0)
     for name, table in journal.tables().items():
         for column, values in table.items():
-            assert np.array_equal(values, again.tables()[name][column], equal_nan=values.dtype.kind == "f"), (name, column)
+            assert np.array_equal(values, again.tables()[name][column], equal_nan=values.dtype.kind == "f"), (
+                name,
+                column,
+            )
 
 
 def test_replications_differ(network: Network, journal: Journal) -> None:

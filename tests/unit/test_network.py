@@ -12,7 +12,7 @@ from sim.scenario.load import load
 
 CORRIDOR = Path(__file__).parent.parent / "corridor.yaml"
 BYPASS = (
-    'places.x={name: X, country: IR, lat: 35, lon: 50}',
+    "places.x={name: X, country: IR, lat: 35, lon: 50}",
     "links.ax={between: [a, x], mode: rail, gauge: 1520, distance: 500 km, speed: 40 km/h}",
     "links.xd={between: [x, d], mode: rail, gauge: 1520, distance: 500 km, speed: 40 km/h}",
     "services.by-x={kind: individual, title: By X, stops: {a: {}, d: {}}, accepts: [container]}",
@@ -77,7 +77,7 @@ def test_demand_that_no_route_serves_is_refused_where_it_stands() -> None:
 
 
 def test_an_unknown_waypoint_comes_with_the_nearest_stop() -> None:
-    lines = refused('places.bb={name: B, country: KZ, lat: 43, lon: 51}', "routes.middle.via=[bb]")
+    lines = refused("places.bb={name: B, country: KZ, lat: 43, lon: 51}", "routes.middle.via=[bb]")
     assert "waypoint bb" in lines[0]
     assert "did you mean 'b'?" in lines[0]
 
