@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint lock schema docs clean
+.PHONY: demo test lint lock schema docs calibration clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/project
@@ -33,6 +33,11 @@ schema: $(VENV)/project
 
 docs: schema
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/data_tables.py
+
+# The published figures beside those of the model, in docs/data.md: takes minutes.
+calibration: $(VENV)/project
+	$(BIN)/python docs/calibration.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
