@@ -158,9 +158,10 @@ def papers_mean(rule: Documents) -> float:
 def _open_share(network: Network, place: str) -> float:
     name = network.terminal(place).calendar
     calendar: Calendar | None = network.model.calendars[name] if name else None
-    if calendar is None or calendar.closed_share is None:
+    if calendar is None:
         return 1.0
-    return 1 - sum(calendar.closed_share) / 12
+    weather = network.model.calendars[calendar.storms] if calendar.storms else calendar
+    return 1.0 if weather.closed_share is None else 1 - calendar.part * sum(weather.closed_share) / 12
 
 
 def _work(network: Network, line: _Line, stop: str) -> tuple[float, float]:

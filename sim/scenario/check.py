@@ -250,6 +250,7 @@ def _tags(kind: Kind) -> tuple[str, ...]:
 REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("links.*.between.*", "value", ("places",)),
     ("links.*.calendar", "value", ("calendars",)),
+    ("calendars.*.storms", "value", ("calendars",)),
     ("terminals.*", "key", ("places",)),
     ("terminals.*.calendar", "value", ("calendars",)),
     ("ports.*", "key", ("places",)),
@@ -407,6 +408,11 @@ def check_calendars(model: Model) -> list[Fault]:
         path = ("calendars", name)
         if calendar.closed_share is not None and calendar.block is None:
             faults.append(Fault((*path, "closed_share"), 'key "block" is missing, the length of one closure', at="key"))
+        if calendar.storms is not None and calendar.closed_share is not None:
+            faults.append(Fault((*path, "storms"), "closed_share is given as well: storms of its own, or of another?"))
+        shared = model.calendars.get(calendar.storms or "")
+        if shared is not None and shared.storms is not None:
+            faults.append(Fault((*path, "storms"), f'"{calendar.storms}" has its storms from another calendar itself'))
         if calendar.block is not None and calendar.closed_share is None:
             faults.append(Fault((*path, "block"), 'key "closed_share" is missing, how much is closed', at="key"))
         if calendar.block is not None and calendar.block.mean <= 0:

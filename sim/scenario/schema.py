@@ -91,6 +91,8 @@ class Calendar(Block):
 
     closed_share: Months | None = None  # share of each month that is closed
     block: Variate | None = None  # length of one weather closure
+    storms: Id | None = None  # instead of these two: a calendar whose weather closures this one shares,
+    part: Share = Share(1.0)  # and the part of them that closes here too, the same ones for all that share it
     closures: dict[Id, Closure] = {}
 
 

@@ -43,7 +43,8 @@ def test_suspended_work_takes_its_open_hours(spans: list[tuple[float, float]], s
     assert Closures(spans).finish(start, hours) == t
 
 
-def storms(seed: int, **shares: str) -> Closures:
+def storms(seed: int, **shares: str) -> tuple[Closures, Closures]:
+    """The closures of a port, and of one in its lee that shares two storms in five."""
     months = (
         dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), "0 %")
         | shares
@@ -51,20 +52,22 @@ def storms(seed: int, **shares: str) -> Closures:
     calendar = Calendar.model_validate(
         {"closed_share": months, "block": {"dist": "gamma", "mean": "48 h", "cv": 0.5}}, strict=False
     )
-    return lay_out(calendar, "storm", Times("2024-01-01", 0.0, 366 * 24.0), Streams(seed, 0))
+    lee = Calendar.model_validate({"storms": "storm", "part": "40 %"}, strict=False)
+    year = Times("2024-01-01", 0.0, 366 * 24.0)
+    return tuple(lay_out({"storm": calendar, "lee": lee}, name, year, Streams(seed, 0)) for name in ("storm", "lee"))
 
 
 def test_storms_close_the_share_of_the_month() -> None:
     november = (305 * 24.0, 335 * 24.0)
-    shares = [storms(seed, nov="50 %").closed_between(*november) / 720 for seed in range(400)]
+    shares = [storms(seed, nov="50 %")[0].closed_between(*november) / 720 for seed in range(400)]
     error = np.std(shares, ddof=1) / np.sqrt(len(shares))
     # October is calm, so November begins open: that lowers its share by half a cycle's part of the month at most
     assert 0.5 - 0.5 * 96 / 720 - 3 * error < np.mean(shares) < 0.5 + 3 * error
-    assert storms(1, nov="50 %").closed_between(0, november[0]) == 0
+    assert storms(1, nov="50 %")[0].closed_between(0, november[0]) == 0
 
 
 def test_storms_come_in_blocks_on_the_grid() -> None:
-    closures = storms(7, nov="50 %", dec="50 %")
+    closures, _ = storms(7, nov="50 %", dec="50 %")
     lengths = np.array(closures.ends) - np.array(closures.starts)
     assert lengths.mean() > 24
     assert all((t * GRID).is_integer() for t in closures.starts + closures.ends)
@@ -75,3 +78,11 @@ def test_a_night_window_reaches_over_midnight() -> None:
     assert night.next_open(12.0) == 23.0
     assert night.next_open(24.0 + 3) == 27.0
     assert night.closed_between(0.0, 240.0) == 18 * 10
+
+
+def test_ports_that_share_storms_are_closed_together() -> None:
+    pairs = [storms(seed, nov="50 %", dec="50 %") for seed in range(200)]
+    for open_sea, lee in pairs:
+        assert set(zip(lee.starts, lee.ends, strict=True)) <= set(zip(open_sea.starts, open_sea.ends, strict=True))
+    parts = [len(lee.starts) / len(open_sea.starts) for open_sea, lee in pairs]
+    assert abs(np.mean(parts) - 0.4) < 4 * np.std(parts, ddof=1) / np.sqrt(len(parts))
