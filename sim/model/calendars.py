@@ -64,12 +64,12 @@ class Closures:
     def begins(self, work: Floats) -> Floats:
         """The hour at which work that begins at working time `work` begins: after a closure that falls there."""
         k = np.searchsorted(self._work_starts, work, side="right")
-        return work + self._closed_until[k]
+        return np.asarray(work + self._closed_until[k])
 
     def finishes(self, work: Floats) -> Floats:
         """The hour at which work that is done at working time `work` is done: before a closure that falls there."""
         k = np.searchsorted(self._work_starts, work, side="left")
-        return work + self._closed_until[k]
+        return np.asarray(work + self._closed_until[k])
 
     def finish(self, start: float, hours: float) -> float:
         """The end of `hours` of work begun at `start` and suspended while closed."""
@@ -96,18 +96,24 @@ class Times:
     def months(self) -> list[tuple[float, float, int]]:
         """(start hour, end hour, month 0..11) of every month that the run touches."""
         day = (self.zero + timedelta(hours=self.begin)).replace(day=1, hour=0, minute=0, second=0)
-        edges = []
+        edges: list[tuple[float, int]] = []
         while not edges or edges[-1][0] < self.end:
             edges.append(((day - self.zero).total_seconds() / 3600, day.month - 1))
             day = (day + timedelta(days=32)).replace(day=1)
         return [(max(a, self.begin), b, month) for (a, month), (b, _) in pairwise(edges)]
 
 
-def lay_out(calendar: Calendar, name: str, times: Times, streams: Streams) -> Closures:
+def lay_out(calendars: dict[str, Calendar], name: str, times: Times, streams: Streams) -> Closures:
     """All closures of one calendar in one replication."""
+    calendar = calendars[name]
     windows = [(times.hour(c.start), times.hour(c.end)) for c in calendar.closures.values()]
-    if calendar.closed_share is not None and calendar.block is not None:
-        windows += _storms(list(calendar.closed_share), calendar.block, name, times, streams)
+    weather = calendar.storms or name
+    shares, block = calendars[weather].closed_share, calendars[weather].block
+    if shares is not None and block is not None:
+        storms = _storms(list(shares), block, weather, times, streams)
+        # the storm that closes one place closes all those that are closed by a larger part of the storms
+        severity = streams.uniforms(f"calendar/{weather}/severity", len(storms))
+        windows += [storm for storm, u in zip(storms, severity.tolist(), strict=True) if u < calendar.part]
     return Closures(windows)
 
 

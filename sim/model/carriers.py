@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.model.clock import Floats, Ids, snap, snap_all
+from sim.model.calendars import Closures
+from sim.model.clock import Floats, Ids, snap
 from sim.model.demand import Traffic
+from sim.model.documents import Desk
 from sim.model.journal import Carriage
 from sim.scenario.schema import IndividualService, TimetableService
+from sim.scenario.values import Variate
 
 if TYPE_CHECKING:
     from sim.model.world import World
@@ -53,9 +56,7 @@ def _by_timetable(
     return carriage, landed
 
 
-def _timetable(
-    world: World, service: TimetableService, name: str, origin: str
-) -> tuple[Floats, Floats, Floats]:
+def _timetable(world: World, service: TimetableService, name: str, origin: str) -> tuple[Floats, Floats, Floats]:
     """(departures, hours by timetable, arrivals) of every departure from `origin` in the run."""
     key = f"service/{name}/{origin}"
     if key not in world.timetables:
@@ -84,26 +85,38 @@ def _by_itself(
     block = traffic.block_of(ids)
     key = f"service/{way.service}/{way.origin}"
     if service.time is not None:
-        hours = traffic.per_block(f"{key}/time", service.time)[block]
-        landed = ready + hours
-        carriage = Carriage(traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, landed, landed, hours)
+        time = traffic.per_block(f"{key}/time", service.time)[block]
+        landed = ready + time
+        carriage = Carriage(traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, landed, landed, time)
         return carriage, landed
-    t, moving, papers = ready, np.zeros(len(ids)), np.zeros(len(ids))
-    sections = world.network.sections(way.service, way.origin)
-    for section in sections:
-        link = world.model.links[section.link]
-        for closures in (world.hours(link.hours), world.closures(link.calendar)):
-            if closures.starts:
-                t = np.array([closures.next_open(x) for x in t.tolist()])
-        hours = snap(link.distance / (link.speed * service.pace)) if link.speed else np.nan
+    t, moving = ready, 0.0
+    papers: Floats | float = 0.0
+    for link, hours, delay, closed, desk in _sections(world, service, way.service, way.origin):
+        for closures in closed:
+            t = np.array([closures.next_open(x) for x in t.tolist()])
         moving, t = moving + hours, t + hours
-        if link.delay is not None:
-            t = t + traffic.per_block(f"{key}/{section.link}", link.delay, hours)[block]
-        desk = world.desks.get(section.end)
-        if desk is not None and section.end in world.model.borders and section is not sections[-1]:
+        if delay is not None:
+            t = t + traffic.per_block(f"{key}/{link}", delay, hours)[block]
+        if desk is not None:
             released = desk.release(traffic, ids, t)
             papers, t = papers + (released - t), released
-    carriage = Carriage(
-        traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, t, t, snap_all(moving), papers
-    )
-    return carriage, t
+    return Carriage(traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, t, t, moving, papers), t
+
+
+Section = tuple[str, float, Variate | None, list[Closures], Desk | None]  # link, hours, delay, closed, border
+
+
+def _sections(world: World, service: IndividualService, name: str, origin: str) -> list[Section]:
+    """The links from `origin`, as a consignment that goes by itself meets them."""
+    key = (name, origin)
+    if key not in world.sections:
+        world.sections[key] = []
+        sections = world.network.sections(name, origin)
+        for section in sections:
+            link = world.model.links[section.link]
+            hours = snap(link.distance / (link.speed * service.pace)) if link.speed else np.nan
+            closed = [c for c in (world.hours(link.hours), world.closures(link.calendar)) if c.starts]
+            border = section.end in world.model.borders and section is not sections[-1]
+            desk = world.desks[section.end] if border else None
+            world.sections[key].append((section.link, hours, link.delay, closed, desk))
+    return world.sections[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.model.calendars import Times
 from sim.model.clock import Floats, Ids, Streams, snap_all
@@ -94,10 +95,8 @@ def _releases(name: str, flow: Flow, units: float, times: Times, streams: Stream
     expected = float(mass[-1])
     count = int(expected + 8 * expected**0.5 + 20)
     uniforms = streams.uniforms(f"demand/{name}", count)
-    if flow.arrivals == "poisson":
-        at = np.cumsum(-np.log1p(-uniforms))
-    else:  # one in each interval between two releases, so that they are spread evenly but not in step
-        at = np.arange(count) + uniforms
+    # regular: one in each interval between two releases, so that they are spread evenly but not in step
+    at = np.arange(count) + uniforms if flow.arrivals == "regular" else np.cumsum(-np.log1p(-uniforms))
     return snap_all(np.interp(at[at < expected], mass, edges))
 
 
@@ -112,7 +111,7 @@ def _intensity(flow: Flow, times: Times) -> tuple[Floats, Floats]:
     return edges, np.concatenate([[0.0], np.cumsum(hours)])
 
 
-def _chosen(itinerary: Itinerary, flow: Flow, count: int, streams: Streams) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _chosen(itinerary: Itinerary, flow: Flow, count: int, streams: Streams) -> NDArray[np.bool_]:
     """Which blocks take this route."""
     if len(flow.routes) == 1:
         return np.ones(count, bool)

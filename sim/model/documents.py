@@ -40,7 +40,7 @@ class Desk:
         if not self._office.starts:
             return landed + hours
         at = np.broadcast_to(landed, len(ids))
-        return np.maximum(self._office.finishes(self._office.working(at) + hours), at)
+        return np.asarray(np.maximum(self._office.finishes(self._office.working(at) + hours), at))
 
     def _draw(self, traffic: Traffic) -> Floats:
         rule, flow, name = self._rule, traffic.flow, f"documents/{self.place}"

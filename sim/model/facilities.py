@@ -10,7 +10,7 @@ from typing import Any
 
 import simpy
 
-from sim.model.calendars import ALWAYS_OPEN, Closures
+from sim.model.calendars import Closures
 from sim.model.journal import Recorder
 
 Story = Generator[simpy.Event, Any, Any]
@@ -54,7 +54,7 @@ class Pool:
     def release(self, claim: Claim) -> None:
         """Give a place back; the first in the queue has it in the same moment."""
         del self.claims[claim]
-        self._recorder.uses.extend((self.index, claim.requested, claim.granted, self.env.now))
+        self._recorder.uses.fromlist([self.index, claim.requested, claim.granted, self.env.now])
         if self._queue:
             heappop(self._queue)[2].succeed()
         else:
@@ -81,11 +81,11 @@ class Yard:
             yield turn
         else:
             self._take(room)
-        self._recorder.uses.extend((self.index, requested, self.env.now, self.env.now))
+        self._recorder.uses.fromlist([self.index, requested, self.env.now, self.env.now])
 
     def give_back(self, room: float) -> None:
         self.used -= room
-        self._recorder.rooms.extend((self.index, self.env.now, -room))
+        self._recorder.rooms.fromlist([self.index, self.env.now, -room])
         while self._queue and self.used + self._queue[0][0] <= self.limit:
             first, turn = self._queue.popleft()
             self._take(first)
@@ -93,7 +93,7 @@ class Yard:
 
     def _take(self, room: float) -> None:
         self.used += room
-        self._recorder.rooms.extend((self.index, self.env.now, room))
+        self._recorder.rooms.fromlist([self.index, self.env.now, room])
 
 
 class Track:
@@ -104,18 +104,15 @@ class Track:
         self.index = index
         self.headway = headway
         self.single = single
-        self.closures = closures or [ALWAYS_OPEN]
+        self.closures = closures
         self._free = [float("-inf"), float("-inf")]
 
     def enter(self, now: float, direction: int) -> tuple[float, float]:
         """(the path is free, and the link is open: the train enters)."""
         lane = 0 if self.single else direction
-        path = max(now, self._free[lane])
-        entered = path
-        while (opened := self._open(entered)) > entered:
-            entered = opened
+        path = entered = max(now, self._free[lane])
+        if self.closures:
+            while (opened := max([c.next_open(entered) for c in self.closures])) > entered:
+                entered = opened
         self._free[lane] = entered + self.headway
         return path, entered
-
-    def _open(self, t: float) -> float:
-        return max(c.next_open(t) for c in self.closures)

@@ -15,8 +15,9 @@ period); NaN means that it had not happened when the run ended.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from sim.model.clock import Floats, Ids
 
 NAN = float("nan")
-Table = dict[str, NDArray[np.generic]]
+Table = dict[str, NDArray[Any]]
 
 CALL_TIMES = (
     "arrived",  # at the roads or before the station
@@ -51,7 +52,10 @@ WHOLE = {"call", "link", "direction", "place", "facility", "vehicle", "fleet", "
 class Call:
     """One visit of a vehicle to a stop."""
 
-    __slots__ = (*CALL_TIMES, "berth", "fleet", "index", "place", "space_in", "space_out", "vehicle")
+    weather_in = berthed = room = discharged = NAN
+    opened = closed = weather_again = reberthed = loaded = weather_out = NAN
+    space_in = space_out = 0.0
+    berth = -1
 
     def __init__(self, index: int, vehicle: int, fleet: int, place: int, t: float) -> None:
         self.index = index
@@ -59,18 +63,13 @@ class Call:
         self.fleet = fleet
         self.place = place
         self.arrived = t
-        self.weather_in = self.berthed = self.room = self.discharged = NAN
-        self.opened = self.closed = self.weather_again = self.reberthed = self.loaded = self.weather_out = NAN
-        self.space_in = self.space_out = 0.0
-        self.berth = -1
 
     def brings_nothing(self) -> None:
         """A train without cargo goes into the siding: it needs no track first."""
         self.weather_in = self.berthed = self.room = self.discharged = self.arrived
 
 
-@dataclass(frozen=True, slots=True)
-class Carriage:
+class Carriage(NamedTuple):
     """A parcel carried over one leg: the same itinerary and leg, each unit with its own times."""
 
     itinerary: int
@@ -88,18 +87,36 @@ class Carriage:
     timetable: Floats | float = 0.0  # and waiting for the timetable before `lifted`
 
 
-@dataclass
+PARCELS = ("itinerary", "leg", "call_from", "call_to")
+HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
+
+
 class Recorder:
     """The journal while the run goes on. Rows of numbers are appended flat, which is cheap."""
 
-    calls: list[Call] = field(default_factory=list)
-    carriages: list[Carriage] = field(default_factory=list)
-    segments: array[float] = field(default_factory=lambda: array("d"))  # rows of SEGMENTS
-    stops: array[float] = field(default_factory=lambda: array("d"))  # rows of STOPS
-    uses: array[float] = field(default_factory=lambda: array("d"))  # rows of USES
-    rooms: array[float] = field(default_factory=lambda: array("d"))  # rows of ROOMS
-    vehicles: int = 0
-    trips: int = 0
+    def __init__(self, carriages: int) -> None:
+        """carriages: one for each unit and leg, the most that there can be."""
+        self.calls: list[Call] = []
+        self.parcels = array("i")  # rows of PARCELS, and the number of units
+        self.units = np.empty(carriages, np.int64)  # of each parcel in turn
+        self.hours = [np.zeros(carriages) for _ in HOURS]  # likewise; pages that nothing is written to take no memory
+        self.segments = array("d")  # rows of SEGMENTS
+        self.stops = array("d")  # rows of STOPS
+        self.uses = array("d")  # rows of USES
+        self.rooms = array("d")  # rows of ROOMS
+        self.carried = 0
+        self.vehicles = 0
+        self.trips = 0
+
+    def carry(self, carriage: Carriage) -> None:
+        itinerary, leg, ids, call_from, call_to, *hours = carriage
+        self.parcels.fromlist([itinerary, leg, call_from, call_to, len(ids)])
+        rows = slice(self.carried, self.carried + len(ids))
+        self.carried = rows.stop
+        self.units[rows] = ids
+        for column, each in zip(self.hours, hours, strict=True):
+            if isinstance(each, np.ndarray) or each:
+                column[rows] = each
 
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
         call = Call(len(self.calls), vehicle, fleet, place, t)
@@ -144,23 +161,12 @@ def calls_table(calls: list[Call]) -> Table:
     return table(rows, names)
 
 
-def carriages_table(carriages: list[Carriage]) -> Table:
-    """One row a unit and leg."""
-    sizes = np.array([len(c.ids) for c in carriages], np.int64)
-    edges = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-
-    def joined(name: str) -> Floats:
-        """One number a unit, where a carriage has one for each unit or one for all."""
-        values = [getattr(c, name) for c in carriages]
-        column = np.repeat(np.array([NAN if isinstance(v, np.ndarray) else v for v in values]), sizes)
-        for i, value in enumerate(values):
-            if isinstance(value, np.ndarray):
-                column[edges[i] : edges[i + 1]] = value
-        return column
-
-    columns: Table = {"unit": np.concatenate([c.ids for c in carriages]) if carriages else np.empty(0, np.int64)}
-    for name in ("itinerary", "leg", "call_from", "call_to"):
-        columns[name] = np.repeat(np.array([getattr(c, name) for c in carriages], np.int32), sizes)
-    for name in ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable"):
-        columns[name] = joined(name)
+def carriages_table(recorder: Recorder) -> Table:
+    """One row a unit and leg. The hours are those that were recorded, not a copy: they are the most of a journal."""
+    parcels = np.frombuffer(recorder.parcels, np.int32).reshape(-1, len(PARCELS) + 1)
+    columns: Table = {"unit": recorder.units[: recorder.carried]}
+    for i, name in enumerate(PARCELS):
+        columns[name] = parcels[:, i].repeat(parcels[:, -1])
+    for name, hours in zip(HOURS, recorder.hours, strict=True):
+        columns[name] = hours[: recorder.carried]
     return columns

@@ -3,6 +3,7 @@ at the customs stand here already, with the time at which they will be ready."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Generator
 from dataclasses import dataclass
 from math import ceil
@@ -29,40 +30,37 @@ class Rule:
 
 
 class Taker:
-    """A vehicle that takes cargo: what fits on it, since when, and the events that it waits for."""
+    """A vehicle that takes cargo: what fits on it, since when, and the alarm that it waits for."""
 
-    __slots__ = ("accepts", "close", "closing", "free_since", "opened", "room", "rule", "turn", "version")
+    __slots__ = ("accepts", "alarm", "closing", "free_since", "opened", "room", "rule")
 
-    def __init__(self, accepts: frozenset[str], room: float, rule: Rule, free_since: float) -> None:
+    def __init__(self, env: simpy.Environment, accepts: frozenset[str], room: float, rule: Rule) -> None:
         self.accepts = accepts
         self.room = room
         self.rule = rule
-        self.free_since = free_since
-        self.turn: simpy.Event | None = None  # it is first in turn to take cargo
-        self.close: simpy.Event | None = None  # its load is known
-        self.opened = INF
+        self.free_since = env.now
+        self.alarm = env.event()  # its load is known
+        self.opened = INF  # it is first in turn to take cargo
         self.closing = INF
-        self.version = 0  # of the closing time, so that an alarm for an older one is void
 
 
-@dataclass(frozen=True, slots=True)
 class Load:
-    """What a vehicle takes of one traffic."""
+    """What a vehicle takes of one traffic: units, and when each was ready."""
 
-    traffic: Traffic
-    leg: int
-    ids: Ids
-    ready: Floats
+    __slots__ = ("ids", "leg", "ready", "room", "traffic")
 
-    @property
-    def room(self) -> float:
-        return len(self.ids) * self.traffic.space
+    def __init__(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> None:
+        self.traffic = traffic
+        self.leg = leg
+        self.ids = ids
+        self.ready = ready
+        self.room = len(ids) * traffic.space
 
 
 class Queue:
     """Units of one kind of cargo and one class, in order of readiness."""
 
-    __slots__ = ("cargo", "head", "ids", "priority", "ready", "space")
+    __slots__ = ("cargo", "head", "ids", "priority", "ready", "space", "waiting")
 
     def __init__(self, cargo: str, space: float, priority: int) -> None:
         self.cargo = cargo
@@ -71,35 +69,50 @@ class Queue:
         self.ids: Ids = np.empty(0, np.int64)
         self.ready: Floats = np.empty(0)
         self.head = 0
+        self.waiting = 0
 
     def add(self, ids: Ids, ready: Floats | float) -> None:
         """Put in units that are ready at these times, or all at one time."""
-        in_order = not isinstance(ready, np.ndarray) or bool((ready[1:] >= ready[:-1]).all())
         at = ready if isinstance(ready, np.ndarray) else np.full(len(ids), ready)
-        if self.head < len(self.ids):
-            in_order = in_order and at[0] >= self.ready[-1]
-            ids = np.concatenate([self.ids[self.head :], ids])
-            at = np.concatenate([self.ready[self.head :], at])
-        if not in_order:
-            order = np.argsort(at, kind="stable")
+        if self.waiting:
+            ids = np.concatenate((self.ids[self.head :], ids))
+            at = np.concatenate((self.ready[self.head :], at))
+        if self.waiting or isinstance(ready, np.ndarray):
+            order = at.argsort(kind="stable")
             ids, at = ids[order], at[order]
-        self.ids, self.ready, self.head = ids, at, 0
+        self.ids, self.ready, self.head, self.waiting = ids, at, 0, len(ids)
 
     def take(self, count: int) -> tuple[Ids, Floats]:
         part = slice(self.head, self.head + count)
         self.head += count
-        return self.ids[part], self.ready[part]
+        self.waiting -= count
+        return self.ids[part].copy(), self.ready[part].copy()  # a view would keep the whole queue in memory
+
+    def at(self, n: int) -> float:
+        """When `n` units are ready; inf: not in sight."""
+        return self.ready.item(self.head + n - 1) if n <= self.waiting else INF
 
     def fits(self, room: float, now: float) -> int:
         """How many units are ready at `now` and fit into `room`."""
-        most = min(int(room / self.space), len(self.ids) - self.head)
-        if most and self.ready[self.head + most - 1] <= now:
+        most = min(int(room / self.space), self.waiting)
+        if not most or self.at(most) <= now:
             return most
-        return int(np.searchsorted(self.ready[self.head : self.head + most], now, side="right"))
+        return bisect_right(self.ready, now, self.head, self.head + most) - self.head
+
+
+class Lane:
+    """The vehicles that take the same kinds of cargo, in order of arrival, and the queues of that cargo. The first
+    takes cargo; those behind it wait."""
+
+    __slots__ = ("queues", "takers")
+
+    def __init__(self, queues: list[Queue]) -> None:
+        self.queues = queues
+        self.takers: list[Taker] = []
 
 
 class Stock:
-    """The cargo at one stop for one service, and the vehicles that take it, one of each kind at a time."""
+    """The cargo at one stop for one service, and the vehicles that take it."""
 
     def __init__(self, env: simpy.Environment, traffic: list[Traffic], itinerary: NDArray[np.int32]) -> None:
         self.env = env
@@ -107,7 +120,7 @@ class Stock:
         self._itinerary = itinerary  # of each unit
         self._legs: dict[int, int] = {}  # of each itinerary, the leg that begins here
         self._queues: dict[tuple[str, int], Queue] = {}
-        self._takers: list[Taker] = []
+        self._lanes: dict[frozenset[str], Lane] = {}
 
     def add(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats | float) -> None:
         """Units that are, or will be, ready here for their leg."""
@@ -115,94 +128,58 @@ class Stock:
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = Queue(traffic.flow.cargo, traffic.space, traffic.priority)
+            for accepts, lane in self._lanes.items():
+                if queue.cargo in accepts:
+                    lane.queues.append(queue)
         self._legs[traffic.index] = leg
         queue.add(ids, ready)
-        for taker in self._takers:
-            if taker.opened < INF:
-                self._review(taker)
+        self._review()
 
     def load(self, taker: Taker) -> Generator[simpy.Event, Any, list[Load]]:
-        """Stand in line, take cargo until it is time to close, and close."""
-        self._takers.append(taker)
-        self._open()
-        if taker.opened == INF:
-            taker.turn = self.env.event()
-            yield taker.turn
+        """Stand in the lane, take cargo until it is time to close, and close."""
+        lane = self._lanes.get(taker.accepts)
+        if lane is None:
+            queues = [q for q in self._queues.values() if q.cargo in taker.accepts]
+            lane = self._lanes[taker.accepts] = Lane(queues)
+        lane.takers.append(taker)
+        if lane.takers[0] is taker:
+            self._set_alarm(taker, lane.queues)
         if taker.closing > self.env.now:
-            taker.close = self.env.event()
-            yield taker.close
-        self._takers.remove(taker)
-        loads = self._choose(taker)
-        if self._takers:
-            self._open()
-            for other in self._takers:
-                if other.opened < INF:
-                    self._review(other)
+            yield taker.alarm
+        del lane.takers[0]
+        loads = self._choose(taker, lane.queues)
+        self._review()
         return loads
 
-    def _open(self) -> None:
-        """The first of each kind of vehicle takes cargo; those behind it wait."""
-        kinds = set()
-        for taker in self._takers:
-            if taker.accepts in kinds:
-                continue
-            kinds.add(taker.accepts)
-            if taker.opened == INF:
-                taker.opened = self.env.now
-                self._review(taker)
-                if taker.turn is not None:
-                    taker.turn.succeed()
+    def _review(self) -> None:
+        """The first in each lane sets its alarm anew."""
+        for lane in self._lanes.values():
+            if lane.takers:
+                self._set_alarm(lane.takers[0], lane.queues)
 
-    def _review(self, taker: Taker) -> None:
-        """Set the moment of closing anew; an alarm that was set before it is void."""
-        closing = max(self._closing(taker), self.env.now)
-        if closing == taker.closing:
-            return
-        taker.closing = closing
-        taker.version += 1
-        if closing == self.env.now:
-            if taker.close is not None:
-                taker.close.succeed()
-        elif closing < INF:
-            alarm = self.env.timeout(closing - self.env.now, (taker, taker.version))
-            alarm.callbacks.append(_ring)
+    def _set_alarm(self, taker: Taker, queues: list[Queue]) -> None:
+        """Who waits for the alarm that was set before waits for the new one."""
+        now = self.env.now
+        if taker.opened == INF:
+            taker.opened = now
+        closing = max(_closing(taker, queues), now)
+        if closing != taker.closing:
+            taker.closing = closing
+            waiting = taker.alarm.callbacks
+            taker.alarm = self.env.event() if closing == INF else self.env.timeout(closing - now)
+            taker.alarm.callbacks, waiting[:] = list(waiting), []
 
-    def _closing(self, taker: Taker) -> float:
-        """When the vehicle is full, or has waited as long as its rule says, as far as is known now."""
-        rule = taker.rule
-        patience = max(taker.free_since + rule.empty_after, taker.opened)
-        queues = [q for q in self._queues.values() if q.head < len(q.ids) and q.cargo in taker.accepts]
-        if not queues:
-            return patience
-        first, enough, full = _known(queues[0], taker) if len(queues) == 1 else self._known_together(queues, taker)
-        if first > patience:  # nothing came in time
-            return patience
-        waited = (taker.opened if rule.from_opening else max(first, taker.opened)) + rule.wait
-        return min(full, max(waited, enough))
-
-    def _known_together(self, queues: list[Queue], taker: Taker) -> tuple[float, float, float]:
-        """As `_known`, of several queues in common order of readiness."""
-        parts = [q.ready[q.head : q.head + int(taker.room / q.space) + 1] for q in queues]
-        ready = np.concatenate(parts)
-        space = np.repeat([q.space for q in queues], [len(p) for p in parts])
-        order = ready.argsort(kind="stable")
-        ready, room = ready[order], space[order].cumsum()
-        smallest = min(q.space for q in self._queues.values() if q.cargo in taker.accepts)
-        k = int(room.searchsorted(taker.rule.min_room))
-        enough = float(ready[k]) if k < len(room) else INF
-        # full with the unit that leaves no room for the smallest, or when one stands there that does not fit
-        full = int(room.searchsorted(taker.room - smallest, side="right"))
-        return float(ready[0]), enough, float(ready[full]) if full < len(room) else INF
-
-    def _choose(self, taker: Taker) -> list[Load]:
+    def _choose(self, taker: Taker, queues: list[Queue]) -> list[Load]:
         """Priority cargo that is ready first, then the rest in order of readiness, as far as there is room."""
         now, left = self.env.now, taker.room
-        queues = [q for q in self._queues.values() if q.head < len(q.ids) and q.cargo in taker.accepts]
+        queues = [q for q in queues if q.waiting]
+        if len(queues) == 1:
+            count = queues[0].fits(left, now)
+            return self._by_traffic(*queues[0].take(count)) if count else []
         loads: list[Load] = []
         for priority in sorted({q.priority for q in queues}):
             ranked = [q for q in queues if q.priority == priority]
-            counts = [ranked[0].fits(left, now)] if len(ranked) == 1 else _share(ranked, left, now)
-            for queue, count in zip(ranked, counts, strict=True):
+            for queue, count in zip(ranked, _share(ranked, left, now), strict=True):
                 if count:
                     left -= count * queue.space
                     loads += self._by_traffic(*queue.take(count))
@@ -210,39 +187,55 @@ class Stock:
 
     def _by_traffic(self, ids: Ids, ready: Floats) -> list[Load]:
         whose = self._itinerary[ids]
-        first = int(whose[0])
-        if (whose == first).all():
-            return [Load(self._traffic[first], self._legs[first], ids, ready)]
-        return [
-            Load(self._traffic[i], self._legs[i], ids[mine], ready[mine])
-            for i in np.unique(whose).tolist()
-            for mine in [whose == i]
-        ]
+        several = sorted(set(whose.tolist()))
+        if len(several) == 1:
+            return [Load(self._traffic[several[0]], self._legs[several[0]], ids, ready)]
+        return [Load(self._traffic[i], self._legs[i], ids[mine], ready[mine]) for i in several for mine in [whose == i]]
 
 
-def _known(queue: Queue, taker: Taker) -> tuple[float, float, float]:
-    """When the first unit, enough for the least load, and a full load are ready; inf: not in sight."""
-    waiting = len(queue.ids) - queue.head
-    most = int(taker.room / queue.space)
-    least = max(ceil(taker.rule.min_room / queue.space), 1)
-    first = float(queue.ready[queue.head])
-    enough = float(queue.ready[queue.head + least - 1]) if waiting >= least else INF
-    return first, enough, float(queue.ready[queue.head + most - 1]) if waiting >= most else INF
+def _closing(taker: Taker, queues: list[Queue]) -> float:
+    """When the vehicle is full, or has waited as long as its rule says, as far as is known now."""
+    rule, opened = taker.rule, taker.opened
+    patience = max(taker.free_since + rule.empty_after, opened)
+    filled = [q for q in queues if q.waiting]
+    if not filled:
+        return patience
+    if len(filled) == 1:
+        queue = filled[0]
+        first = queue.at(1)
+        enough = queue.at(max(ceil(rule.min_room / queue.space), 1))
+        full = queue.at(int(taker.room / queue.space))
+    else:
+        first, enough, full = _known_together(filled, taker, min([q.space for q in queues]))
+    if first > patience:  # nothing came in time
+        return patience
+    waited = (opened if rule.from_opening else max(first, opened)) + rule.wait
+    return min(full, max(waited, enough))
+
+
+def _known_together(queues: list[Queue], taker: Taker, smallest: float) -> tuple[float, float, float]:
+    """When the first unit, enough for the least load, and a full load of several queues are ready."""
+    parts = [q.ready[q.head : q.head + int(taker.room / q.space) + 1] for q in queues]
+    ready = np.concatenate(parts)
+    space = np.array([q.space for q in queues]).repeat([len(p) for p in parts])
+    order = ready.argsort(kind="stable")
+    ready, room = ready[order], space[order].cumsum()
+    k = int(room.searchsorted(taker.rule.min_room))
+    enough = float(ready[k]) if k < len(room) else INF
+    # full with the unit that leaves no room for the smallest, or when one stands there that does not fit
+    full = int(room.searchsorted(taker.room - smallest, side="right"))
+    return float(ready[0]), enough, float(ready[full]) if full < len(room) else INF
 
 
 def _share(queues: list[Queue], room: float, now: float) -> list[int]:
     """How many units each queue gives, in common order of readiness."""
-    parts = [q.ready[q.head : q.head + q.fits(room, now)] for q in queues]
-    sizes = [len(p) for p in parts]
-    whose = np.repeat(np.arange(len(queues)), sizes)
-    space = np.repeat([q.space for q in queues], sizes)
+    counts = [q.fits(room, now) for q in queues]
+    if len(counts) - counts.count(0) < 2:
+        return counts
+    parts = [q.ready[q.head : q.head + count] for q, count in zip(queues, counts, strict=True)]
+    whose = np.arange(len(queues)).repeat(counts)
+    space = np.array([q.space for q in queues]).repeat(counts)
     order = np.concatenate(parts).argsort(kind="stable")
     fits = int(space[order].cumsum().searchsorted(room, side="right"))
-    return np.bincount(whose[order[:fits]], minlength=len(queues)).tolist()
-
-
-def _ring(alarm: simpy.Event) -> None:
-    """The alarm of a closing time, unless the time was set anew since."""
-    taker, version = alarm.value
-    if taker.version == version and taker.close is not None and not taker.close.triggered:
-        taker.close.succeed()
+    given: list[int] = np.bincount(whose[order[:fits]], minlength=len(queues)).tolist()
+    return given

@@ -3,30 +3,31 @@ the other end. Trains and ships differ in their numbers, not in their story."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, pairwise, repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import Floats, snap
+from sim.model.clock import Floats, Ids, snap
 from sim.model.facilities import Claim, Pool, Story, Track, Yard
 from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Carriage
 from sim.model.stock import INF, Load, Rule, Stock, Taker
 from sim.network import load_share
-from sim.scenario.schema import Berths, Fleet, FleetService, Stop, Weather
+from sim.scenario.schema import Berths, Effect, Fleet, FleetService
 from sim.scenario.values import Variate
 
 if TYPE_CHECKING:
     from sim.model.demand import Traffic
     from sim.model.world import World
 
-Times = Floats | float  # of each unit, or of all together
-Draw = Callable[[str, Variate, float], float]
+Hours = Floats | float  # of each unit, or of all together
+Draw = Callable[[str, Variate], float]
+Delays = Callable[["Halt"], tuple[float, ...]]  # of one voyage, on each link
 FIRST_DRAWS = 64  # values drawn ahead for each vehicle and purpose
 
 
@@ -44,31 +45,50 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """Discharging or loading at one stop."""
+
+    key: str
+    whole: bool  # one time for the whole vehicle, not one for each unit
+    hours: Variate
+    each: float | None  # hours, if they are constant
+    fixed: float
+    cranes: int
+    closures: Closures
+    effect: Effect
+
+    def moves(self, loads: list[Load], count: int) -> Floats:
+        """Hours of the move of each unit."""
+        if self.each is not None:
+            return np.full(count, self.each)
+        return _joined([x.traffic.per_unit(self.key, self.hours)[x.ids - x.traffic.base] for x in loads])
+
+
+@dataclass(frozen=True, slots=True)
 class Halt:
     """One stop of a service as a fleet sees it."""
 
     place: str
     number: int
     other: str
-    stop: Stop
+    off_berth: bool  # it waits for its load in the roads or in a siding
     rule: Rule
-    berths: Berths
+    discharge: Task
+    load: Task
     pool: Pool
     stock: Stock
     runs: tuple[Run, ...]  # the way to the other stop
-    weather: Weather
-    closures: Closures  # of the terminal
-    entering: Closures  # the same where they hold up the phase, else always open
+    yards: bool  # there are some here
+    entering: Closures  # of the terminal where they hold up the phase, else always open
     leaving: Closures
 
 
-@dataclass(slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Cargo on board: what was taken of one traffic, and when each unit was loaded."""
 
     load: Load
-    lifted: Floats | float
-    loaded: Floats | float
+    lifted: Hours
+    loaded: Hours
 
 
 class Line:
@@ -95,19 +115,19 @@ class Line:
         )
         terminal = world.network.terminal(place)
         closures = world.closures(terminal.calendar)
-        weather = terminal.weather
+        weather, berths = terminal.weather, terminal.berths[stop.berth]
         return Halt(
             place,
             world.place_number[place],
             other,
-            stop,
+            stop.waits_at == "off-berth",
             rule,
-            terminal.berths[stop.berth],
+            _task(f"discharge/{place}/{stop.berth}", berths, berths.discharge, closures, weather.discharge),
+            _task(f"load/{place}/{stop.berth}", berths, berths.load, closures, weather.load),
             world.pools[place, stop.berth],
             world.stocks[place, self.fleet.service],
             self._runs(world, service, place),
-            weather,
-            closures,
+            bool(terminal.yards),
             closures if weather.enter == "do-not-start" else ALWAYS_OPEN,
             closures if weather.leave == "do-not-start" else ALWAYS_OPEN,
         )
@@ -133,6 +153,11 @@ class Line:
         return tuple(runs)
 
 
+def _task(key: str, berths: Berths, hours: Variate, closures: Closures, effect: Effect) -> Task:
+    each = snap(hours.mean) if hours.constant else None
+    return Task(key, berths.per == "vehicle", hours, each, berths.fixed, berths.cranes, closures, effect)
+
+
 def start_fleets(world: World) -> None:
     """Put every vehicle at a stop, by turns at home and away, and set it going."""
     for name, fleet in world.model.fleets.items():
@@ -143,61 +168,70 @@ def start_fleets(world: World) -> None:
                 world.env.process(form_trains(world, line, line.halts[place]))
             continue
         for number in range(fleet.vessels or int(fleet.train_sets or 0)):
-            vehicle = Vehicle(world, line, own_draws(world, f"{name}/{number}"))
+            vehicle = Vehicle(world, line, *own_draws(world, f"{name}/{number}"))
             world.env.process(vehicle.shuttle(places[number % 2]))
 
 
-def own_draws(world: World, vehicle: str) -> Draw:
+def own_draws(world: World, vehicle: str) -> tuple[Draw, Delays]:
     """Draws addressed by vehicle, purpose and how often it was drawn: its n-th voyage meets the n-th value."""
-    drawn: dict[str, list[float]] = {}
-    used: dict[str, int] = {}
+    series: dict[str, Iterator[float]] = {}
+    voyages: dict[str, Iterator[tuple[float, ...]]] = {}
 
-    def draw(key: str, variate: Variate, scale: float) -> float:
-        n = used.get(key, 0)
-        used[key] = n + 1
-        values = drawn.get(key)
-        if values is None or n >= len(values):
-            count = FIRST_DRAWS if values is None else 4 * len(values)
-            values = world.streams.durations(f"vehicle/{vehicle}/{key}", variate, count, scale).tolist()
-            drawn[key] = values
-        return values[n]
+    def endless(key: str, variate: Variate, scale: float) -> Iterator[float]:
+        done, count = 0, FIRST_DRAWS
+        while True:  # a longer draw begins with the shorter one
+            yield from world.streams.durations(f"vehicle/{vehicle}/{key}", variate, count, scale).tolist()[done:]
+            done, count = count, 4 * count
 
-    return draw
+    def values(key: str, variate: Variate, scale: float) -> Iterator[float]:
+        if key not in series:
+            series[key] = endless(key, variate, scale)
+        return series[key]
+
+    def draw(key: str, variate: Variate) -> float:
+        return next(values(key, variate, 1.0))
+
+    def delays(halt: Halt) -> tuple[float, ...]:
+        if halt.place not in voyages:
+            links = [values(r.key, r.delay, r.hours) if r.delay else repeat(0.0) for r in halt.runs]
+            voyages[halt.place] = zip(*links, strict=True)
+        return next(voyages[halt.place])
+
+    return draw, delays
 
 
-def cargo_draws(traffic: Traffic, block: int) -> Draw:
+def cargo_draws(traffic: Traffic, block: int) -> tuple[Draw, Delays]:
     """Draws of a train made up for one load, addressed by the block that it carries."""
 
-    def draw(key: str, variate: Variate, scale: float) -> float:
-        return float(traffic.per_block(f"train/{key}", variate, scale)[block])
+    def draw(key: str, variate: Variate, scale: float = 1.0) -> float:
+        return traffic.per_block(f"train/{key}", variate, scale).item(block)
 
-    return draw
+    def delays(halt: Halt) -> tuple[float, ...]:
+        return tuple([draw(r.key, r.delay, r.hours) if r.delay else 0.0 for r in halt.runs])
+
+    return draw, delays
 
 
 def form_trains(world: World, line: Line, halt: Halt) -> Story:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
-        taker = Taker(line.accepts, line.room, halt.rule, world.env.now)
+        taker = Taker(world.env, line.accepts, line.room, halt.rule)
         loads = yield from halt.stock.load(taker)
         traffic = loads[0].traffic
-        draw = cargo_draws(traffic, int(traffic.block_of(loads[0].ids[0])))
-        train = Vehicle(world, line, draw)
+        train = Vehicle(world, line, *cargo_draws(traffic, traffic.block_of(loads[0].ids[:1]).item()))
         world.env.process(train.go_once(halt, loads))
-
-
-def _last(times: Times) -> float:
-    return float(times.max()) if isinstance(times, np.ndarray) else times
 
 
 class Vehicle:
     """One train set or ship."""
 
-    def __init__(self, world: World, line: Line, draw: Draw) -> None:
+    def __init__(self, world: World, line: Line, draw: Draw, delays: Delays) -> None:
         self.world = world
         self.env = world.env
         self.recorder = world.recorder
         self.line = line
         self.draw = draw
+        self.delays = delays
         self.number = world.recorder.vehicles
         world.recorder.vehicles += 1
 
@@ -206,19 +240,18 @@ class Vehicle:
         cargo: list[Parcel] = []
         while True:
             halt = self.line.halts[place]
-            call = self.recorder.call(self.number, self.line.number, halt.number, self.env.now)
-            off_berth = halt.stop.waits_at == "off-berth"
+            call = self.call(halt)
             claim = None
-            if cargo or not off_berth:
+            if cargo or not halt.off_berth:
                 claim = yield from self.berth(call, halt, cargo)
                 yield from self.discharge(call, halt, cargo)
-                if off_berth:
+                if halt.off_berth:
                     halt.pool.release(claim)
                     claim = None
             else:
                 call.brings_nothing()
             loads = yield from self.take_cargo(call, halt)
-            if off_berth and loads:
+            if halt.off_berth and loads:
                 claim = yield from self.berth_again(call, halt, loads)
             cargo = yield from self.load(call, halt, loads)
             yield from self.leave(call, halt, cargo)
@@ -229,7 +262,7 @@ class Vehicle:
 
     def go_once(self, halt: Halt, loads: list[Load]) -> Story:
         """A train made up for one load: loads, runs, discharges, and is gone."""
-        call = self.recorder.call(self.number, self.line.number, halt.number, self.env.now)
+        call = self.call(halt)
         call.brings_nothing()
         call.opened = call.closed = self.env.now
         claim = yield from self.berth_again(call, halt, loads)
@@ -238,25 +271,44 @@ class Vehicle:
         halt.pool.release(claim)
         yield from self.run(call, halt, cargo)
         end = self.line.halts[halt.other]
-        last = self.recorder.call(self.number, self.line.number, end.number, self.env.now)
+        last = self.call(end)
         claim = yield from self.berth(last, end, cargo)
         yield from self.discharge(last, end, cargo)
         end.pool.release(claim)
 
+    def call(self, halt: Halt) -> Call:
+        """It arrives at a stop."""
+        return self.recorder.call(self.number, self.line.number, halt.number, self.env.now)
+
     def berth(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
         """Wait for open water and a berth, then for room ashore."""
-        closed = 0.0
-        if halt.entering.starts:
-            closed += yield from self._until_open(halt.entering)
-        claim = yield from halt.pool.seize(self._priority([p.load for p in cargo]), call.arrived)
-        if halt.entering.starts:
-            closed += yield from self._until_open(halt.entering)
+        env = self.env
+        priority = _priority([parcel.load for parcel in cargo])
+        closed, claim = yield from self._enter(halt, priority, call.arrived)
         call.weather_in = call.arrived + closed
-        call.berthed = self.env.now
-        for yard, room in self._rooms(cargo).items():
-            yield from yard.take(room)
-        call.room = self.env.now
+        call.berthed = env.now
+        if halt.yards:
+            for yard, room in self._rooms(cargo).items():
+                yield from yard.take(room)
+        call.room = env.now
         return claim
+
+    def berth_again(self, call: Call, halt: Halt, loads: list[Load]) -> Generator[simpy.Event, Any, Claim]:
+        """From the roads or the siding to a berth, to load."""
+        closed, claim = yield from self._enter(halt, _priority(loads), call.closed)
+        call.weather_again = call.closed + closed
+        call.reberthed = self.env.now
+        call.berth = halt.pool.index
+        return claim
+
+    def _enter(self, halt: Halt, priority: int, since: float) -> Generator[simpy.Event, Any, tuple[float, Claim]]:
+        """Wait for open water, for a berth, and for open water once more; returns the closed hours, and the berth."""
+        if not halt.entering.starts:
+            return 0.0, (yield from halt.pool.seize(priority, since))
+        before = yield from self._until_open(halt.entering)
+        claim = yield from halt.pool.seize(priority, since)
+        after = yield from self._until_open(halt.entering)
+        return before + after, claim
 
     def _until_open(self, closures: Closures) -> Story:
         """Wait while closed; returns the hours of it."""
@@ -276,71 +328,51 @@ class Vehicle:
                 rooms[yard] = rooms.get(yard, 0.0) + load.room
         return rooms
 
-    def _priority(self, loads: list[Load]) -> int:
-        return min((load.traffic.priority for load in loads), default=1)
-
     def discharge(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
         """All cargo goes ashore; the crane's times are known when it begins."""
         call.berth = halt.pool.index
-        end = self.env.now
+        now = end = self.env.now
         if cargo:
-            lowered, landed = self._work(call, halt, "discharge", [p.load for p in cargo], [], self.env.now)
-            for parcel, begins, ends in zip(cargo, lowered, landed, strict=True):
-                load = parcel.load
+            task = halt.discharge
+            loads = [parcel.load for parcel in cargo]
+            moves, end = self._work(task, loads, now + task.fixed)
+            for (load, lifted, loaded), (begins, ends) in zip(cargo, moves, strict=True):
+                traffic, leg, ids = load.traffic, load.leg, load.ids
                 call.space_in += load.room
-                self.recorder.carriages.append(
+                self.recorder.carry(
                     Carriage(
-                        load.traffic.index,
-                        load.leg,
-                        load.ids,
-                        self._origin,
-                        call.index,
-                        load.ready,
-                        parcel.lifted,
-                        parcel.loaded,
-                        begins,
-                        ends,
+                        traffic.index, leg, ids, self._origin, call.index, load.ready, lifted, loaded, begins, ends
                     )
                 )
-                self.world.land(load.traffic, load.leg, load.ids, ends)
-                end = max(end, _last(ends))
-        if end > self.env.now:
-            yield self.env.timeout(end - self.env.now)
+                self.world.land(traffic, leg, ids, ends)
+        if end > now:
+            yield self.env.timeout(end - now)
         call.discharged = end
 
     def take_cargo(self, call: Call, halt: Halt) -> Story:
         """Wait for a load until full, or as long as the rule says."""
-        taker = Taker(self.line.accepts, self.line.room, halt.rule, self.env.now)
+        taker = Taker(self.env, self.line.accepts, self.line.room, halt.rule)
         loads = yield from halt.stock.load(taker)
         call.opened, call.closed = taker.opened, self.env.now
         return loads
 
-    def berth_again(self, call: Call, halt: Halt, loads: list[Load]) -> Generator[simpy.Event, Any, Claim]:
-        """From the roads or the siding to a berth, to load."""
-        closed = 0.0
-        if halt.entering.starts:
-            closed += yield from self._until_open(halt.entering)
-        claim = yield from halt.pool.seize(self._priority(loads), call.closed)
-        if halt.entering.starts:
-            closed += yield from self._until_open(halt.entering)
-        call.weather_again = call.closed + closed
-        call.reberthed = self.env.now
-        call.berth = halt.pool.index
-        return claim
-
     def load(self, call: Call, halt: Halt, loads: list[Load]) -> Story:
         """Cranes began with the first box that was there; now the load is known, and with it their times."""
-        start = self.env.now
-        if halt.stop.waits_at == "berth":
+        now = start = end = self.env.now
+        if not halt.off_berth:
             call.weather_again = call.reberthed = call.closed
             start = call.opened
-        lifted, loaded = self._work(call, halt, "load", loads, [x.ready for x in loads], start)
-        cargo = [Parcel(*x) for x in zip(loads, lifted, loaded, strict=True)]
-        end = max(map(_last, loaded), default=self.env.now)
-        if end > self.env.now:
-            yield self.env.timeout(end - self.env.now)
+        cargo: list[Parcel] = []
+        if loads:
+            task = halt.load
+            if halt.off_berth or not call.space_in:
+                start += task.fixed
+            moves, end = self._work(task, loads, start, in_turn=True)
+            cargo = [Parcel(load, *hours) for load, hours in zip(loads, moves, strict=True)]
+        if end > now:
+            yield self.env.timeout(end - now)
         call.loaded = self.env.now
-        call.space_out = sum(x.room for x in loads)
+        call.space_out = sum([load.room for load in loads])
         return cargo
 
     def leave(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
@@ -348,66 +380,54 @@ class Vehicle:
         if halt.leaving.starts:
             yield from self._until_open(halt.leaving)
         call.weather_out = self.env.now
-        for parcel in cargo:
-            yard = self.world.yard_for(parcel.load.traffic, parcel.load.leg)
-            if yard is not None:
-                yard.give_back(parcel.load.room)
+        if halt.yards:
+            for parcel in cargo:
+                yard = self.world.yard_for(parcel.load.traffic, parcel.load.leg)
+                if yard is not None:
+                    yard.give_back(parcel.load.room)
         self._origin = call.index
         self.recorder.trips += 1
 
     def _work(
-        self, call: Call, halt: Halt, task: str, loads: list[Load], ready: list[Floats], start: float
-    ) -> tuple[list[Times], list[Times]]:
-        """Begin and end of each unit's move, by parcel. Without `ready`, everything is there from the start."""
-        if not loads:
-            return [], []
-        berths, closures = halt.berths, halt.closures
-        effect = halt.weather.discharge if task == "discharge" else halt.weather.load
-        variate = berths.discharge if task == "discharge" else berths.load
-        key = f"{task}/{halt.place}/{halt.stop.berth}"
-        if task == "discharge" or halt.stop.waits_at == "off-berth" or not call.space_in:
-            start += berths.fixed
-        if berths.per == "vehicle":
+        self, task: Task, loads: list[Load], start: float, *, in_turn: bool = False
+    ) -> tuple[list[tuple[Hours, Hours]], float]:
+        """Begin and end of each unit's move, by load, and when all is done. Either all units are there from the start,
+        in the order of `loads`, or they come in turn: priority first, then in order of readiness."""
+        if task.whole:
             begin = max(start, self.env.now)
-            end = work_whole(begin, self.draw(key, variate, 1.0), closures, effect)
-            return [begin] * len(loads), [end] * len(loads)
-        moves = [self._moves(x, key, variate) for x in loads]
+            hours = self.draw(task.key, task.hours) if task.each is None else task.each
+            end = work_whole(begin, hours, task.closures, task.effect)
+            return [(begin, end)] * len(loads), end
+        edges = [0, *accumulate([len(load.ids) for load in loads])]
+        moves = task.moves(loads, edges[-1])
+        ready = order = None
+        if in_turn:
+            ready = _joined([load.ready for load in loads])
+            if len(loads) > 1:
+                order = _turns(loads, ready)
+                moves, ready = moves[order], ready[order]
+        begins, ends = work(start, ready, moves, task.cranes, task.closures, task.effect)
+        done = float(ends.max())
         if len(loads) == 1:
-            at = ready[0] if ready else np.full(len(moves[0]), start)
-            begins, ends = work(start, at, moves[0], berths.cranes, closures, effect)
-            return [begins], [ends]
-        together = np.concatenate(moves)
-        if not ready:
-            begins, ends = work(start, np.full(len(together), start), together, berths.cranes, closures, effect)
-        else:  # priority first, then in order of readiness
-            at = np.concatenate(ready)
-            ranks = [x.traffic.priority for x in loads]
-            mixed = min(ranks) < max(ranks)
-            order = np.lexsort((at, np.repeat(ranks, [len(x) for x in moves]))) if mixed else at.argsort(kind="stable")
-            begins, ends = np.empty(len(at)), np.empty(len(at))
-            begins[order], ends[order] = work(start, at[order], together[order], berths.cranes, closures, effect)
-        edges = list(accumulate(len(x) for x in moves))
-        spans = [slice(a, b) for a, b in pairwise([0, *edges])]
-        return [begins[s] for s in spans], [ends[s] for s in spans]
-
-    def _moves(self, load: Load, key: str, variate: Variate) -> Floats:
-        return load.traffic.per_unit(key, variate)[load.ids - load.traffic.base]
+            return [(begins, ends)], done
+        if order is not None:
+            back = order.argsort()
+            begins, ends = begins[back], ends[back]
+        return [(begins[a:b], ends[a:b]) for a, b in pairwise(edges)], done
 
     def run(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
         """Link by link to the other stop; an event only where there may be a wait."""
-        env = self.env
+        env, segments = self.env, self.recorder.segments
         t = env.now
-        for run in halt.runs:
+        for run, delay in zip(halt.runs, self.delays(halt), strict=True):
             path = entered = t
             if run.track is not None:
                 if t > env.now:
                     yield env.timeout(t - env.now)
                 path, entered = run.track.enter(t, run.direction)
             moved = entered + run.hours
-            ended = moved
-            if run.delay is not None:
-                ended += self.draw(run.key, run.delay, run.hours)
-            self.recorder.segments.extend((call.index, run.link, run.direction, t, path, entered, moved, ended))
+            ended = moved + delay
+            segments.fromlist([call.index, run.link, run.direction, t, path, entered, moved, ended])
             t = ended
             if run.border is not None and cargo:
                 t = yield from self.cross(call, run.border, cargo, t)
@@ -418,15 +438,31 @@ class Vehicle:
         """The whole train stops at a border from `t` until its papers are done; returns that hour."""
         desk = self.world.desks[place]
         first = cargo[0].load
-        hours = float(desk.hours(first.traffic)[first.traffic.block_of(first.ids[0])])
+        hours = desk.hours(first.traffic).item(first.traffic.block_of(first.ids[:1]).item())
         if desk.pool is None:
             granted, end = t, desk.done(t, hours)
         else:
             if t > self.env.now:
                 yield self.env.timeout(t - self.env.now)
-            claim = yield from desk.pool.seize(self._priority([p.load for p in cargo]))
+            claim = yield from desk.pool.seize(_priority([parcel.load for parcel in cargo]))
             granted, end = self.env.now, desk.done(self.env.now, hours)
             yield self.env.timeout(end - granted)
             desk.pool.release(claim)
-        self.recorder.stops.extend((call.index, self.world.place_number[place], t, granted, end))
+        self.recorder.stops.fromlist([call.index, self.world.place_number[place], t, granted, end])
         return end
+
+
+def _priority(loads: list[Load]) -> int:
+    return min([load.traffic.priority for load in loads], default=1)
+
+
+def _joined(parts: list[Floats]) -> Floats:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _turns(loads: list[Load], ready: Floats) -> Ids:
+    """The order of work: priority first, then in order of readiness."""
+    ranks = [load.traffic.priority for load in loads]
+    if min(ranks) == max(ranks):
+        return ready.argsort(kind="stable")
+    return np.lexsort((ready, np.repeat(ranks, [len(load.ids) for load in loads])))

@@ -8,13 +8,13 @@ import numpy as np
 import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
-from sim.model.carriers import carry
+from sim.model.carriers import Section, carry
 from sim.model.clock import Floats, Ids, Streams, snap
 from sim.model.demand import Traffic
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Story, Track, Yard
-from sim.model.journal import Journal, Recorder, ROOMS, SEGMENTS, STOPS, USES, calls_table, carriages_table, table
+from sim.model.journal import ROOMS, SEGMENTS, STOPS, USES, Journal, Recorder, calls_table, carriages_table, table
 from sim.model.stock import Stock
 from sim.model.vehicles import start_fleets
 from sim.network import Network
@@ -47,7 +47,6 @@ class World:
         self.times = Times(run.start, snap(-run.warm_up), snap(run.length + run.run_out))
         self.streams = Streams(run.seed, replication)
         self.env = simpy.Environment(initial_time=self.times.begin)
-        self.recorder = Recorder()
         self.places = list(model.places)
         self.place_number = {p: i for i, p in enumerate(self.places)}
         self.links = list(model.links)
@@ -57,10 +56,12 @@ class World:
         self.capacities: list[float] = []
         self._closures: dict[str, Closures] = {}
         self.traffic = lay_out_demand(network, self.times, self.streams)
+        self.recorder = Recorder(sum(t.count * len(t.itinerary.legs) for t in self.traffic))
         counts = [t.count for t in self.traffic]
         self.itinerary = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         self.finished = np.full(sum(counts), np.nan)
         self.pools: dict[tuple[str, str], Pool] = {}
+        self.sections: dict[tuple[str, str], list[Section]] = {}  # of consignments that go by themselves
         self.timetables: dict[str, tuple[Floats, Floats, Floats]] = {}
         self.yards: dict[tuple[str, str], Yard] = {}
         self._yard_of: dict[tuple[int, int], Yard | None] = {}
@@ -82,8 +83,7 @@ class World:
         if calendar is None:
             return ALWAYS_OPEN
         if calendar not in self._closures:
-            rule = self.model.calendars[calendar]
-            self._closures[calendar] = lay_out(rule, calendar, self.times, self.streams)
+            self._closures[calendar] = lay_out(self.model.calendars, calendar, self.times, self.streams)
         return self._closures[calendar]
 
     def hours(self, window: tuple[float, float] | None) -> Closures:
@@ -116,8 +116,9 @@ class World:
         service, place = traffic.itinerary.legs[leg].service, traffic.itinerary.legs[leg].origin
         stock = self.stocks.get((place, service))
         if stock is None:
-            carriage, landed = carry(self, traffic, leg, ids, np.broadcast_to(ready, len(ids)))
-            self.recorder.carriages.append(carriage)
+            at = ready if isinstance(ready, np.ndarray) else np.full(len(ids), ready)
+            carriage, landed = carry(self, traffic, leg, ids, at)
+            self.recorder.carry(carriage)
             arrived = np.isfinite(landed)
             self.land(traffic, leg, ids[arrived], landed[arrived])
         else:
@@ -196,7 +197,7 @@ class World:
         for pool in (*self.pools.values(), *(d.pool for d in self.desks.values() if d.pool is not None)):
             for claim in pool.claims:
                 granted = end if np.isnan(claim.granted) else claim.granted
-                self.recorder.uses.extend((pool.index, claim.requested, granted, end))
+                self.recorder.uses.fromlist([pool.index, claim.requested, granted, end])
 
     def journal(self) -> Journal:
         recorder = self.recorder
@@ -219,7 +220,7 @@ class World:
             calls_table(recorder.calls),
             table(recorder.segments, SEGMENTS),
             table(recorder.stops, STOPS),
-            carriages_table(recorder.carriages),
+            carriages_table(recorder),
             table(recorder.uses, USES),
             table(recorder.rooms, ROOMS),
             names,
