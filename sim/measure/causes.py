@@ -66,26 +66,28 @@ class _Ledger:
         self.unlimited = np.array([f.train_sets == "unlimited" for f in self.model.fleets.values()], bool)
 
     def write(self) -> None:
+        """All hours of the counted units, leg by leg."""
         rows = self.journal.carriages
-        keep = self.counted[rows["unit"]]
-        table = {k: v[keep] for k, v in rows.items()}
         legs = max((len(i.legs) for i in self.network.itineraries), default=0)
-        before = np.full((len(self.counted), legs + 1), np.nan)  # when a unit came to stand before its leg
-        before[:, 0] = self.journal.units["released"]
-        before[table["unit"], table["leg"] + 1] = table["landed"]
-        group = table["itinerary"].astype(np.int64) * (legs + 1) + table["leg"]
+        position = np.cumsum(self.counted) - 1  # of a counted unit among the counted ones
+        kept = np.flatnonzero(self.counted[rows["unit"]])
+        unit = position[rows["unit"][kept]]
+        before = np.full((int(np.count_nonzero(self.counted)), legs + 1), np.nan)  # when it came to stand before a leg
+        before[:, 0] = self.journal.units["released"][self.counted]
+        before[unit, rows["leg"][kept] + 1] = rows["landed"][kept]
+        group = rows["itinerary"][kept] * (legs + 1) + rows["leg"][kept]
         order = np.argsort(group, kind="stable")
         edges = np.flatnonzero(np.diff(group[order])) + 1
         for part in np.split(order, edges):
             if len(part):
-                self._leg({k: v[part] for k, v in table.items()}, before)
+                self._leg({k: v[kept[part]] for k, v in rows.items()}, before[unit[part]])
         self._not_arrived(before)
 
     def _leg(self, rows: dict[str, Column], before: Floats) -> None:
         number, leg = int(rows["itinerary"][0]), int(rows["leg"][0])
         way = self.network.itineraries[number]
         place = way.legs[leg].origin
-        came = before[rows["unit"], leg]
+        came = before[:, leg]
         self._add(way, number, 2 * leg, place, "documents", rows["ready"] - came)
         if rows["call_from"][0] >= 0:
             self._by_vehicle(way, number, leg, rows)
@@ -196,8 +198,8 @@ class _Ledger:
 
     def _not_arrived(self, before: Floats) -> None:
         """What has not arrived when the run ends: the hours since it last came to stand somewhere."""
-        units = self.journal.units
-        left = np.flatnonzero(self.counted & np.isnan(units["finished"]))
+        units = {k: v[self.counted] for k, v in self.journal.units.items()}
+        left = np.flatnonzero(np.isnan(units["finished"]))
         end = self.model.run.length + self.model.run.run_out
         last = np.nanmax(before[left], axis=1) if len(left) else np.empty(0)
         itinerary = units["itinerary"][left]

@@ -143,37 +143,48 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
 def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
     """Voyages, loads and time of each finite fleet within the measured period."""
     length = float(network.model.run.length)
-    calls = pd.DataFrame(dict(journal.calls))
-    calls = calls.sort_values(["vehicle", "arrived"], kind="stable")
-    calls["next"] = calls.groupby("vehicle")["arrived"].shift(-1)
+    calls = journal.calls
+    order = np.lexsort((calls["arrived"], calls["vehicle"]))
+    k = {name: column[order] for name, column in calls.items()}
+    goes_on = np.append(k["vehicle"][1:] == k["vehicle"][:-1], False) if len(order) else np.empty(0, bool)
+    k["next"] = np.where(goes_on, np.roll(k["arrived"], -1), np.nan)
+    left = (k["weather_out"] >= 0) & (k["weather_out"] < length)
+    count = len(journal.names["fleets"])
+
+    def hours(start: str, end: str) -> Floats:
+        """Hours between two moments of the calls, within the measured period, by fleet."""
+        span = np.clip(k[end], 0, length) - np.clip(k[start], 0, length)
+        return np.bincount(k["fleet"], np.nan_to_num(span), count).astype(float)
+
+    phases = {
+        "share_moving": hours("weather_out", "next"),
+        "share_at_berth": hours("berthed", "discharged") + hours("reberthed", "weather_out"),
+        "share_waiting_berth": hours("arrived", "berthed") + hours("closed", "reberthed"),
+        "share_waiting_cargo": hours("discharged", "closed"),
+    }
     rows = []
     for number, name in enumerate(journal.names["fleets"]):
         fleet = network.model.fleets[name]
         service = network.model.services[fleet.service]
         assert isinstance(service, FleetService)
-        mine = calls[(calls["fleet"] == number)]
-        left = mine[(mine["weather_out"] >= 0) & (mine["weather_out"] < length)]
-        vehicles = mine["vehicle"].nunique() if fleet.train_sets == "unlimited" else fleet.vessels or fleet.train_sets
-        home, away = (journal.names["places"].index(p) for p in service.stops)
-        hours = float(vehicles or 1) * length
-
-        def share(start: str, end: str, mine: pd.DataFrame = mine, hours: float = hours) -> float:
-            a = mine[start].clip(0, length)
-            b = mine[end].clip(0, length)
-            return float((b - a).sum() / hours)
-
+        mine = left & (k["fleet"] == number)
+        unlimited = fleet.train_sets == "unlimited"
+        vehicles = len(np.unique(k["vehicle"][mine])) if unlimited else fleet.vessels or fleet.train_sets
+        home, away = (mine & (k["place"] == journal.names["places"].index(p)) for p in service.stops)
         rows.append(
             {
                 "fleet": name,
                 "service": fleet.service,
                 "vehicles": vehicles,
-                "voyages_per_vehicle": len(left) / max(float(vehicles or 1), 1.0),
-                "load_factor_out": float(left.loc[left["place"] == home, "space_out"].mean() / fleet.capacity),
-                "load_factor_back": float(left.loc[left["place"] == away, "space_out"].mean() / fleet.capacity),
-                "share_moving": share("weather_out", "next"),
-                "share_at_berth": share("berthed", "discharged") + share("closed", "weather_out"),
-                "share_waiting_berth": share("arrived", "berthed"),
-                "share_waiting_cargo": share("discharged", "closed"),
+                "voyages_per_vehicle": np.count_nonzero(mine) / max(float(vehicles or 0), 1.0),
+                "load_factor_out": _mean(k["space_out"][home]) / fleet.capacity,
+                "load_factor_back": _mean(k["space_out"][away]) / fleet.capacity,
+                # a train made up for one load has no time of its own to share out
+                **{x: np.nan if unlimited else h[number] / (float(vehicles or 1) * length) for x, h in phases.items()},
             }
         )
     return pd.DataFrame(rows)
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -71,12 +71,13 @@ def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataF
     released = journal.units["released"].astype(float)
     finished = journal.units["finished"].astype(float)
     inside = (released >= 0) & (released < run.length)
+    edges = np.searchsorted(itinerary, np.arange(len(network.itineraries) + 1))  # units stand in order of itineraries
     rows, bins = [], []
     for number, way in enumerate(network.itineraries):
         flow = network.model.demand[way.flow]
         if not flow.compare:
             continue
-        mine = inside & (itinerary == number)
+        mine = np.flatnonzero(inside[edges[number] : edges[number + 1]]) + edges[number]
         days = (finished[mine] - released[mine]) / 24
         rows.append(_row(network, way.flow, way.route, days, (run.length + run.run_out - released[mine]) / 24))
         counts = np.bincount((days[np.isfinite(days)] / BIN_DAYS).astype(int))
