@@ -38,7 +38,7 @@ def _by_timetable(
 ) -> tuple[Carriage, Floats]:
     way = traffic.itinerary.legs[leg]
     departures, sailing, arrivals = _timetable(world, service, way.service, way.origin)
-    wanted = ready + service.stops[way.origin].cutoff
+    wanted = ready + snap(service.stops[way.origin].cutoff)
     k = np.searchsorted(departures, wanted)
     there = k < len(departures)
     k = np.minimum(k, len(departures) - 1)
@@ -50,10 +50,8 @@ def _by_timetable(
         name = f"service/{way.service}/{way.destination}/release"
         landed = arrived + traffic.per_block(name, release)[traffic.block_of(ids)]
     waited = departed - ready
-    carriage = Carriage(
-        traffic.index, leg, ids, NO_CALL, NO_CALL, ready, departed, departed, arrived, landed, sailing[k], 0.0, waited
-    )
-    return carriage, landed
+    times = (ready, departed, departed, arrived, landed)
+    return (traffic.index, leg, ids, NO_CALL, NO_CALL, *times, sailing[k], 0.0, waited), landed
 
 
 def _timetable(world: World, service: TimetableService, name: str, origin: str) -> tuple[Floats, Floats, Floats]:
@@ -87,8 +85,8 @@ def _by_itself(
     if service.time is not None:
         time = traffic.per_block(f"{key}/time", service.time)[block]
         landed = ready + time
-        carriage = Carriage(traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, landed, landed, time)
-        return carriage, landed
+        times = (ready, ready, ready, landed, landed)
+        return (traffic.index, leg, ids, NO_CALL, NO_CALL, *times, time, 0.0, 0.0), landed
     t, moving = ready, 0.0
     papers: Floats | float = 0.0
     for link, hours, delay, closed, desk in _sections(world, service, way.service, way.origin):
@@ -100,7 +98,7 @@ def _by_itself(
         if desk is not None:
             released = desk.release(traffic, ids, t)
             papers, t = papers + (released - t), released
-    return Carriage(traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, t, t, moving, papers), t
+    return (traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, t, t, moving, papers, 0.0), t
 
 
 Section = tuple[str, float, Variate | None, list[Closures], Desk | None]  # link, hours, delay, closed, border

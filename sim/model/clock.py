@@ -15,6 +15,7 @@ from sim.scenario.values import Variate
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
+Hours = Floats | float  # of each unit, or the same for all
 
 GRID = float(1 << 20)  # steps an hour
 

@@ -37,6 +37,7 @@ class Traffic:
         self.cargo = cargo
         self.space = float(cargo.space)
         self.priority = 0 if flow.priority == "priority" else 1
+        self.kind = (flow.cargo, self.priority)
         self.base = base
         self.count = len(blocks) * flow.block
         self.ids = np.arange(base, base + self.count)

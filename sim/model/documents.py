@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.model.calendars import Closures
-from sim.model.clock import Floats, Ids, snap_all
+from sim.model.clock import Floats, Hours, Ids, snap_all
 from sim.model.demand import Traffic
 from sim.model.facilities import Pool
 from sim.scenario.schema import Documents
@@ -32,7 +32,7 @@ class Desk:
         """When papers that are taken up at `begin` are done."""
         return self._office.finish(self._closures.next_open(begin), hours)
 
-    def release(self, traffic: Traffic, ids: Ids, landed: Floats | float) -> Floats:
+    def release(self, traffic: Traffic, ids: Ids, landed: Hours) -> Floats:
         """When each unit is released, if nothing queues."""
         hours = self.hours(traffic)[traffic.block_of(ids)]
         if self._closures.starts:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
 import simpy
 
 from sim.model.calendars import Closures
-from sim.model.journal import Recorder
+from sim.model.journal import GRANTED, NAN, RELEASED, Claim, Recorder
 
 Story = Generator[simpy.Event, Any, Any]
-
-
-@dataclass(eq=False, slots=True)
-class Claim:
-    """One use of a place in a pool: asked for, granted (NaN: still in the queue)."""
-
-    requested: float
-    granted: float = float("nan")
 
 
 class Pool:
@@ -30,35 +21,34 @@ class Pool:
     def __init__(self, env: simpy.Environment, index: int, capacity: int, recorder: Recorder) -> None:
         self.env = env
         self.index = index
-        self.capacity = capacity
-        self.claims: dict[Claim, None] = {}  # waiting or granted, in order
-        self._busy = 0
-        self._queue: list[tuple[int, int, simpy.Event]] = []
+        self._free = capacity
+        self._queue: list[tuple[int, int, Claim, simpy.Event]] = []
         self._tickets = 0
-        self._recorder = recorder
+        self._uses = recorder.uses
 
-    def seize(self, priority: int, since: float | None = None) -> Generator[simpy.Event, Any, Claim]:
-        """Wait for a place and take it. A ship that lay off a closed port wants its berth `since` it arrived."""
-        claim = Claim(self.env.now if since is None else since)
-        self.claims[claim] = None
-        if self._busy < self.capacity:
-            self._busy += 1
-        else:
-            turn = self.env.event()
-            self._tickets += 1
-            heappush(self._queue, (priority, self._tickets, turn))
-            yield turn
-        claim.granted = self.env.now
-        return claim
+    def ask(self, priority: int, since: float, now: float) -> tuple[Claim, simpy.Event | None]:
+        """A claim to a place, and the event to wait for if none is free. A ship that lay off a closed port wants its
+        berth `since` it arrived."""
+        claim = [self.index, since, now, NAN]
+        self._uses.append(claim)
+        if self._free:
+            self._free -= 1
+            return claim, None
+        claim[GRANTED] = NAN
+        turn = self.env.event()
+        self._tickets += 1
+        heappush(self._queue, (priority, self._tickets, claim, turn))
+        return claim, turn
 
-    def release(self, claim: Claim) -> None:
+    def release(self, claim: Claim, now: float) -> None:
         """Give a place back; the first in the queue has it in the same moment."""
-        del self.claims[claim]
-        self._recorder.uses.fromlist([self.index, claim.requested, claim.granted, self.env.now])
+        claim[RELEASED] = now
         if self._queue:
-            heappop(self._queue)[2].succeed()
+            _, _, first, turn = heappop(self._queue)
+            first[GRANTED] = now
+            turn.succeed()
         else:
-            self._busy -= 1
+            self._free += 1
 
 
 class Yard:
@@ -69,31 +59,32 @@ class Yard:
         self.index = index
         self.limit = limit
         self.used = 0.0
-        self._queue: deque[tuple[float, simpy.Event]] = deque()
+        self._queue: deque[tuple[float, Claim, simpy.Event]] = deque()
         self._recorder = recorder
 
-    def take(self, room: float) -> Story:
-        """Wait until there is `room`, and take it."""
-        requested = self.env.now
-        if self._queue or self.used + room > self.limit:
-            turn = self.env.event()
-            self._queue.append((room, turn))
-            yield turn
-        else:
-            self._take(room)
-        self._recorder.uses.fromlist([self.index, requested, self.env.now, self.env.now])
+    def ask(self, room: float, now: float) -> simpy.Event | None:
+        """Take `room`; the event to wait for if there is not so much."""
+        claim = [self.index, now, now, now]
+        self._recorder.uses.append(claim)
+        if not self._queue and self.used + room <= self.limit:
+            self._take(room, now)
+            return None
+        claim[GRANTED] = claim[RELEASED] = NAN
+        turn = self.env.event()
+        self._queue.append((room, claim, turn))
+        return turn
 
-    def give_back(self, room: float) -> None:
-        self.used -= room
-        self._recorder.rooms.fromlist([self.index, self.env.now, -room])
+    def give_back(self, room: float, now: float) -> None:
+        self._take(-room, now)
         while self._queue and self.used + self._queue[0][0] <= self.limit:
-            first, turn = self._queue.popleft()
-            self._take(first)
+            first, claim, turn = self._queue.popleft()
+            self._take(first, now)
+            claim[GRANTED] = claim[RELEASED] = now
             turn.succeed()
 
-    def _take(self, room: float) -> None:
+    def _take(self, room: float, now: float) -> None:
         self.used += room
-        self._recorder.rooms.fromlist([self.index, self.env.now, room])
+        self._recorder.rooms.fromlist([self.index, now, room])
 
 
 class Track:

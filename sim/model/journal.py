@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.clock import Floats, Ids
+from sim.model.clock import Floats, Hours, Ids
 
 NAN = float("nan")
 Table = dict[str, NDArray[Any]]
@@ -42,11 +43,13 @@ CALL_TIMES = (
 )
 
 
-SEGMENTS = ("call", "link", "direction", "begin", "path", "entered", "moved", "ended")
+STRETCHES = ("call", "stretch", "begin", "path", "entered")  # links that follow each other without a wait
 STOPS = ("call", "place", "begin", "granted", "ended")
 USES = ("facility", "requested", "granted", "released")
+Claim = list[float]  # a row of USES while it happens; NaN: not yet
+GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
-WHOLE = {"call", "link", "direction", "place", "facility", "vehicle", "fleet", "berth"}
+WHOLE = {"call", "stretch", "place", "facility", "vehicle", "fleet", "berth"}
 
 
 class Call:
@@ -69,26 +72,13 @@ class Call:
         self.weather_in = self.berthed = self.room = self.discharged = self.arrived
 
 
-class Carriage(NamedTuple):
-    """A parcel carried over one leg: the same itinerary and leg, each unit with its own times."""
-
-    itinerary: int
-    leg: int
-    ids: Ids
-    call_from: int
-    call_to: int
-    ready: Floats
-    lifted: Floats | float  # one number: all units together
-    loaded: Floats | float
-    lowered: Floats | float
-    landed: Floats | float
-    moving: Floats | float = 0.0  # of legs without a modelled vehicle: hours of lifted..landed spent moving,
-    documents: Floats | float = 0.0  # at borders on the way,
-    timetable: Floats | float = 0.0  # and waiting for the timetable before `lifted`
-
-
+# A parcel carried over one leg: units of the same itinerary, each with its own times or all with the same:
+# itinerary, leg, ids, call_from, call_to, and the columns of HOURS. Of legs without a modelled vehicle, `moving` and
+# `documents` are the hours of lifted..landed that were spent so, and `timetable` those of waiting before `lifted`.
+Carriage = tuple[int, int, Ids, int, int, Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]
 PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
+BATCH = 1000  # parcels that are written into the columns at one go
 
 
 class Recorder:
@@ -97,31 +87,55 @@ class Recorder:
     def __init__(self, carriages: int) -> None:
         """carriages: one for each unit and leg, the most that there can be."""
         self.calls: list[Call] = []
-        self.parcels = array("i")  # rows of PARCELS, and the number of units
-        self.units = np.empty(carriages, np.int64)  # of each parcel in turn
-        self.hours = [np.zeros(carriages) for _ in HOURS]  # likewise; pages that nothing is written to take no memory
-        self.segments = array("d")  # rows of SEGMENTS
+        self.parcels: list[Carriage] = []  # not yet written into the columns
+        self.carriages: Table = {"unit": np.empty(carriages, np.int64)}
+        self.carriages |= {name: np.empty(carriages, np.int32) for name in PARCELS}
+        self.carriages |= {name: np.zeros(carriages) for name in HOURS}  # pages never written to take no memory
+        self.stretches = array("d")  # rows of STRETCHES
+        self.delays = array("d")  # of each section of these stretches
+        self.ways: list[list[tuple[int, int, float]]] = []  # of each stretch: links, directions, undisturbed hours
         self.stops = array("d")  # rows of STOPS
-        self.uses = array("d")  # rows of USES
+        self.uses: list[Claim] = []  # of berths, desks and yards
         self.rooms = array("d")  # rows of ROOMS
         self.carried = 0
         self.vehicles = 0
         self.trips = 0
 
     def carry(self, carriage: Carriage) -> None:
-        itinerary, leg, ids, call_from, call_to, *hours = carriage
-        self.parcels.fromlist([itinerary, leg, call_from, call_to, len(ids)])
-        rows = slice(self.carried, self.carried + len(ids))
+        self.parcels.append(carriage)
+        if len(self.parcels) == BATCH:
+            self.write()
+
+    def write(self) -> None:
+        """Put the parcels into the columns."""
+        if not self.parcels:
+            return
+        itinerary, leg, ids, call_from, call_to, *hours = zip(*self.parcels, strict=True)
+        self.parcels.clear()
+        counts = [len(x) for x in ids]
+        rows = slice(self.carried, self.carried + sum(counts))
         self.carried = rows.stop
-        self.units[rows] = ids
-        for column, each in zip(self.hours, hours, strict=True):
-            if isinstance(each, np.ndarray) or each:
-                column[rows] = each
+        self.carriages["unit"][rows] = np.concatenate(ids)
+        for name, numbers in zip(PARCELS, (itinerary, leg, call_from, call_to), strict=True):
+            self.carriages[name][rows] = np.repeat(numbers, counts)
+        for name, values in zip(HOURS, hours, strict=True):
+            each = [isinstance(x, np.ndarray) for x in values]
+            same = [0.0 if y else x for x, y in zip(values, each, strict=True)]
+            column = self.carriages[name][rows]
+            if any(same):
+                column[:] = np.repeat(same, counts)
+            if any(each):
+                column[np.repeat(each, counts)] = np.concatenate([x for x, y in zip(values, each, strict=True) if y])
 
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
         call = Call(len(self.calls), vehicle, fleet, place, t)
         self.calls.append(call)
         return call
+
+    def carriages_table(self) -> Table:
+        """One row a unit and leg. Not a copy: they are the most of a journal."""
+        self.write()
+        return {name: column[: self.carried] for name, column in self.carriages.items()}
 
 
 @dataclass(frozen=True)
@@ -161,12 +175,36 @@ def calls_table(calls: list[Call]) -> Table:
     return table(rows, names)
 
 
-def carriages_table(recorder: Recorder) -> Table:
-    """One row a unit and leg. The hours are those that were recorded, not a copy: they are the most of a journal."""
-    parcels = np.frombuffer(recorder.parcels, np.int32).reshape(-1, len(PARCELS) + 1)
-    columns: Table = {"unit": recorder.units[: recorder.carried]}
-    for i, name in enumerate(PARCELS):
-        columns[name] = parcels[:, i].repeat(parcels[:, -1])
-    for name, hours in zip(HOURS, recorder.hours, strict=True):
-        columns[name] = hours[: recorder.carried]
-    return columns
+def uses_table(uses: list[Claim], end: float) -> Table:
+    """What has not been granted or released when the run ends is cut off there."""
+    t = table(array("d", chain.from_iterable(uses)), USES)
+    return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
+
+
+def segments_table(recorder: Recorder) -> Table:
+    """One row a link run: a stretch is entered once, and its links follow each other without a wait."""
+    rows = table(recorder.stretches, STRETCHES)
+    ways = [np.array(way).reshape(-1, 3) for way in recorder.ways]
+    counts = np.array([len(way) for way in ways], int)[rows["stretch"]]
+    heads = counts.cumsum() - counts  # row of the first link of each stretch
+    starts = np.cumsum([0, *(len(way) for way in ways)])[rows["stretch"]]
+    link, direction, hours = np.concatenate([*ways, np.empty((0, 3))])[
+        np.repeat(starts - heads, counts) + np.arange(counts.sum())
+    ].T
+    delays = np.frombuffer(recorder.delays, np.float64)
+    run = (hours + delays).cumsum()
+    before = run[heads] - (hours + delays)[heads]  # hours of all stretches before; exact on the grid
+    ended = np.repeat(rows["entered"] - before, counts) + run
+    begin = ended - hours - delays
+    path, entered = begin.copy(), begin.copy()
+    begin[heads], path[heads] = rows["begin"], rows["path"]
+    return {
+        "call": np.repeat(rows["call"], counts),
+        "link": link.astype(np.int32),
+        "direction": direction.astype(np.int32),
+        "begin": begin,
+        "path": path,
+        "entered": entered,
+        "moved": entered + hours,
+        "ended": ended,
+    }

@@ -13,7 +13,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from sim.model.clock import Floats, Ids
+from sim.model.clock import Floats, Hours, Ids
 from sim.model.demand import Traffic
 
 INF = float("inf")
@@ -34,22 +34,24 @@ class Taker:
 
     __slots__ = ("accepts", "alarm", "closing", "free_since", "opened", "room", "rule")
 
-    def __init__(self, env: simpy.Environment, accepts: frozenset[str], room: float, rule: Rule) -> None:
+    def __init__(self, accepts: frozenset[str], room: float, rule: Rule, now: float) -> None:
         self.accepts = accepts
         self.room = room
         self.rule = rule
-        self.free_since = env.now
-        self.alarm = env.event()  # its load is known
+        self.free_since = now
         self.opened = INF  # it is first in turn to take cargo
-        self.closing = INF
+        self.closing = INF  # its load is known
+        self.alarm: simpy.Event | None = None
 
 
 class Load:
-    """What a vehicle takes of one traffic: units, and when each was ready."""
+    """What a vehicle takes of one traffic: units, when each was ready, and when the crane lifted and set it down."""
 
-    __slots__ = ("ids", "leg", "ready", "room", "traffic")
+    __slots__ = ("ids", "leg", "lifted", "loaded", "ready", "room", "traffic")
+    lifted: Hours
+    loaded: Hours
 
-    def __init__(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> None:
+    def __init__(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
         self.traffic = traffic
         self.leg = leg
         self.ids = ids
@@ -60,7 +62,7 @@ class Load:
 class Queue:
     """Units of one kind of cargo and one class, in order of readiness."""
 
-    __slots__ = ("cargo", "head", "ids", "priority", "ready", "space", "waiting")
+    __slots__ = ("cargo", "first_added", "head", "ids", "priority", "ready", "space", "waiting")
 
     def __init__(self, cargo: str, space: float, priority: int) -> None:
         self.cargo = cargo
@@ -70,23 +72,29 @@ class Queue:
         self.ready: Floats = np.empty(0)
         self.head = 0
         self.waiting = 0
+        self.first_added = INF  # the first hour of what was put in last
 
-    def add(self, ids: Ids, ready: Floats | float) -> None:
+    def add(self, ids: Ids, ready: Hours) -> None:
         """Put in units that are ready at these times, or all at one time."""
-        at = ready if isinstance(ready, np.ndarray) else np.full(len(ids), ready)
+        at = np.full(len(ids), ready) if isinstance(ready, float) else ready
+        in_order = isinstance(ready, float)
+        self.first_added = at.item(0) if in_order else at.min().item()
         if self.waiting:
+            in_order = in_order and self.first_added >= self.ready.item(-1)
             ids = np.concatenate((self.ids[self.head :], ids))
             at = np.concatenate((self.ready[self.head :], at))
-        if self.waiting or isinstance(ready, np.ndarray):
+        if not in_order:
             order = at.argsort(kind="stable")
             ids, at = ids[order], at[order]
         self.ids, self.ready, self.head, self.waiting = ids, at, 0, len(ids)
 
-    def take(self, count: int) -> tuple[Ids, Floats]:
-        part = slice(self.head, self.head + count)
-        self.head += count
+    def take(self, count: int) -> tuple[Ids, Hours]:
+        """The first `count` units, and when they were ready: one hour if it is the same for all."""
+        head, end = self.head, self.head + count
+        self.head = end
         self.waiting -= count
-        return self.ids[part].copy(), self.ready[part].copy()  # a view would keep the whole queue in memory
+        first = self.ready.item(head)
+        return self.ids[head:end], first if self.ready.item(end - 1) == first else self.ready[head:end]
 
     def at(self, n: int) -> float:
         """When `n` units are ready; inf: not in sight."""
@@ -95,7 +103,7 @@ class Queue:
     def fits(self, room: float, now: float) -> int:
         """How many units are ready at `now` and fit into `room`."""
         most = min(int(room / self.space), self.waiting)
-        if not most or self.at(most) <= now:
+        if not most or self.ready.item(self.head + most - 1) <= now:
             return most
         return bisect_right(self.ready, now, self.head, self.head + most) - self.head
 
@@ -122,18 +130,22 @@ class Stock:
         self._queues: dict[tuple[str, int], Queue] = {}
         self._lanes: dict[frozenset[str], Lane] = {}
 
-    def add(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats | float) -> None:
+    def add(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
         """Units that are, or will be, ready here for their leg."""
-        key = (traffic.flow.cargo, traffic.priority)
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = Queue(traffic.flow.cargo, traffic.space, traffic.priority)
-            for accepts, lane in self._lanes.items():
-                if queue.cargo in accepts:
-                    lane.queues.append(queue)
+        queue = self._queues.get(traffic.kind) or self._open(traffic)
         self._legs[traffic.index] = leg
         queue.add(ids, ready)
-        self._review()
+        for lane in self._lanes.values():
+            # what is ready later changes nothing for who leaves before
+            if lane.takers and queue.first_added <= lane.takers[0].closing:
+                self._set_alarm(lane, self.env.now)
+
+    def _open(self, traffic: Traffic) -> Queue:
+        queue = self._queues[traffic.kind] = Queue(traffic.flow.cargo, traffic.space, traffic.priority)
+        for accepts, lane in self._lanes.items():
+            if queue.cargo in accepts:
+                lane.queues.append(queue)
+        return queue
 
     def load(self, taker: Taker) -> Generator[simpy.Event, Any, list[Load]]:
         """Stand in the lane, take cargo until it is time to close, and close."""
@@ -142,36 +154,42 @@ class Stock:
             queues = [q for q in self._queues.values() if q.cargo in taker.accepts]
             lane = self._lanes[taker.accepts] = Lane(queues)
         lane.takers.append(taker)
-        if lane.takers[0] is taker:
-            self._set_alarm(taker, lane.queues)
-        if taker.closing > self.env.now:
+        if len(lane.takers) == 1:
+            self._set_alarm(lane, taker.free_since)
+        if taker.closing > taker.free_since:
+            if taker.alarm is None:
+                taker.alarm = self.env.event()
             yield taker.alarm
         del lane.takers[0]
         loads = self._choose(taker, lane.queues)
-        self._review()
+        for other in self._lanes.values():
+            if other.takers and (loads or other is lane):
+                self._set_alarm(other, taker.closing)
         return loads
 
-    def _review(self) -> None:
-        """The first in each lane sets its alarm anew."""
-        for lane in self._lanes.values():
-            if lane.takers:
-                self._set_alarm(lane.takers[0], lane.queues)
-
-    def _set_alarm(self, taker: Taker, queues: list[Queue]) -> None:
-        """Who waits for the alarm that was set before waits for the new one."""
-        now = self.env.now
+    def _set_alarm(self, lane: Lane, now: float) -> None:
+        """The first in the lane will close when its load is known. Who waits for the alarm that was set before waits
+        for the new one."""
+        taker = lane.takers[0]
         if taker.opened == INF:
             taker.opened = now
-        closing = max(_closing(taker, queues), now)
-        if closing != taker.closing:
-            taker.closing = closing
-            waiting = taker.alarm.callbacks
-            taker.alarm = self.env.event() if closing == INF else self.env.timeout(closing - now)
-            taker.alarm.callbacks, waiting[:] = list(waiting), []
+        closing = max(_closing(taker, lane.queues), now)
+        if closing == taker.closing:
+            return
+        taker.closing = closing
+        before = taker.alarm
+        if before is None and closing == now:
+            return  # it need not wait
+        taker.alarm = self.env.event() if closing == INF else self.env.timeout(closing - now)
+        if before is not None:
+            assert taker.alarm.callbacks is not None
+            assert before.callbacks is not None
+            taker.alarm.callbacks += before.callbacks
+            before.callbacks.clear()
 
     def _choose(self, taker: Taker, queues: list[Queue]) -> list[Load]:
         """Priority cargo that is ready first, then the rest in order of readiness, as far as there is room."""
-        now, left = self.env.now, taker.room
+        now, left = taker.closing, taker.room
         queues = [q for q in queues if q.waiting]
         if len(queues) == 1:
             count = queues[0].fits(left, now)
@@ -185,12 +203,17 @@ class Stock:
                     loads += self._by_traffic(*queue.take(count))
         return loads
 
-    def _by_traffic(self, ids: Ids, ready: Floats) -> list[Load]:
+    def _by_traffic(self, ids: Ids, ready: Hours) -> list[Load]:
         whose = self._itinerary[ids]
-        several = sorted(set(whose.tolist()))
+        several = set(whose.tolist())
         if len(several) == 1:
-            return [Load(self._traffic[several[0]], self._legs[several[0]], ids, ready)]
-        return [Load(self._traffic[i], self._legs[i], ids[mine], ready[mine]) for i in several for mine in [whose == i]]
+            (i,) = several
+            return [Load(self._traffic[i], self._legs[i], ids, ready)]
+        return [
+            Load(self._traffic[i], self._legs[i], ids[mine], ready[mine] if isinstance(ready, np.ndarray) else ready)
+            for i in sorted(several)
+            for mine in [whose == i]
+        ]
 
 
 def _closing(taker: Taker, queues: list[Queue]) -> float:
@@ -203,7 +226,7 @@ def _closing(taker: Taker, queues: list[Queue]) -> float:
     if len(filled) == 1:
         queue = filled[0]
         first = queue.at(1)
-        enough = queue.at(max(ceil(rule.min_room / queue.space), 1))
+        enough = queue.at(max(ceil(rule.min_room / queue.space), 1)) if rule.min_room else first
         full = queue.at(int(taker.room / queue.space))
     else:
         first, enough, full = _known_together(filled, taker, min([q.space for q in queues]))
@@ -215,22 +238,27 @@ def _closing(taker: Taker, queues: list[Queue]) -> float:
 
 def _known_together(queues: list[Queue], taker: Taker, smallest: float) -> tuple[float, float, float]:
     """When the first unit, enough for the least load, and a full load of several queues are ready."""
+    least = taker.rule.min_room
+    nearly = taker.room - smallest  # full with the unit that leaves no room for the smallest, or does not fit
+    in_sight = sum([q.waiting * q.space for q in queues])
+    if in_sight <= nearly and (in_sight < least or not least):
+        first = min([q.at(1) for q in queues])
+        return first, INF if least else first, INF
     parts = [q.ready[q.head : q.head + int(taker.room / q.space) + 1] for q in queues]
     ready = np.concatenate(parts)
     space = np.array([q.space for q in queues]).repeat([len(p) for p in parts])
     order = ready.argsort(kind="stable")
     ready, room = ready[order], space[order].cumsum()
-    k = int(room.searchsorted(taker.rule.min_room))
-    enough = float(ready[k]) if k < len(room) else INF
-    # full with the unit that leaves no room for the smallest, or when one stands there that does not fit
-    full = int(room.searchsorted(taker.room - smallest, side="right"))
-    return float(ready[0]), enough, float(ready[full]) if full < len(room) else INF
+    enough = room.searchsorted(least)
+    full = room.searchsorted(nearly, side="right")
+    known = len(room)
+    return ready.item(0), ready.item(enough) if enough < known else INF, ready.item(full) if full < known else INF
 
 
 def _share(queues: list[Queue], room: float, now: float) -> list[int]:
     """How many units each queue gives, in common order of readiness."""
     counts = [q.fits(room, now) for q in queues]
-    if len(counts) - counts.count(0) < 2:
+    if len(counts) - counts.count(0) < 2 or sum([n * q.space for n, q in zip(counts, queues, strict=True)]) <= room:
         return counts
     parts = [q.ready[q.head : q.head + count] for q, count in zip(queues, counts, strict=True)]
     whose = np.arange(len(queues)).repeat(counts)

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import Floats, Ids, snap
-from sim.model.facilities import Claim, Pool, Story, Track, Yard
+from sim.model.clock import Floats, Hours, Ids, snap
+from sim.model.facilities import Pool, Story, Track, Yard
 from sim.model.handling import work, work_whole
-from sim.model.journal import Call, Carriage
+from sim.model.journal import Call, Claim
 from sim.model.stock import INF, Load, Rule, Stock, Taker
-from sim.network import load_share
+from sim.network import Section, load_share
 from sim.scenario.schema import Berths, Effect, Fleet, FleetService
 from sim.scenario.values import Variate
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from sim.model.demand import Traffic
     from sim.model.world import World
 
-Hours = Floats | float  # of each unit, or of all together
 Draw = Callable[[str, Variate], float]
-Delays = Callable[["Halt"], tuple[float, ...]]  # of one voyage, on each link
+Voyage = tuple[tuple[float, list[float]], ...]  # of each stretch: hours of delay in all, and on each link
+Delays = Callable[["Halt"], Voyage]
+HAIR = 1e-9  # of space, so that ten trucks of 1.1 wagon lengths go into eleven
 FIRST_DRAWS = 64  # values drawn ahead for each vehicle and purpose
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One section as a fleet runs it."""
+class Stretch:
+    """Links that are run without a wait between them: a track may hold the train up before it, a border after it."""
 
-    key: str
-    link: int
+    index: int  # in the journal
+    track: Track | None
     direction: int
     hours: float  # undisturbed
-    delay: Variate | None
-    track: Track | None
+    delays: tuple[tuple[str, Variate | None, float], ...]  # of each link: name of the draw, law, undisturbed hours
     border: str | None
 
 
@@ -57,10 +57,10 @@ class Task:
     closures: Closures
     effect: Effect
 
-    def moves(self, loads: list[Load], count: int) -> Floats:
+    def moves(self, loads: list[Load]) -> Hours:
         """Hours of the move of each unit."""
         if self.each is not None:
-            return np.full(count, self.each)
+            return self.each
         return _joined([x.traffic.per_unit(self.key, self.hours)[x.ids - x.traffic.base] for x in loads])
 
 
@@ -77,18 +77,10 @@ class Halt:
     load: Task
     pool: Pool
     stock: Stock
-    runs: tuple[Run, ...]  # the way to the other stop
+    stretches: tuple[Stretch, ...]  # the way to the other stop
     yards: bool  # there are some here
     entering: Closures  # of the terminal where they hold up the phase, else always open
     leaving: Closures
-
-
-class Parcel(NamedTuple):
-    """Cargo on board: what was taken of one traffic, and when each unit was loaded."""
-
-    load: Load
-    lifted: Hours
-    loaded: Hours
 
 
 class Line:
@@ -101,8 +93,10 @@ class Line:
         self.number = world.fleets.index(name)
         self.fleet = fleet
         self.accepts = frozenset(fleet.accepts)
-        self.room = float(fleet.capacity) * load_share(world.model, fleet)
+        self.load = float(fleet.capacity) * load_share(world.model, fleet)
+        self.room = self.load + HAIR
         self.halts = {place: self._halt(world, service, place) for place in service.stops}
+        self.voyages: dict[tuple[int, str], list[Voyage]] = {}  # of trains made up, by traffic, halt and block
 
     def _halt(self, world: World, service: FleetService, place: str) -> Halt:
         stop = service.stops[place]
@@ -110,7 +104,7 @@ class Line:
         rule = Rule(
             snap(stop.wait),
             stop.count_from == "opening",
-            stop.min_load * self.room,
+            stop.min_load * self.load,
             INF if stop.empty_after is None else snap(stop.empty_after),
         )
         terminal = world.network.terminal(place)
@@ -126,36 +120,39 @@ class Line:
             _task(f"load/{place}/{stop.berth}", berths, berths.load, closures, weather.load),
             world.pools[place, stop.berth],
             world.stocks[place, self.fleet.service],
-            self._runs(world, service, place),
+            self._stretches(world, service, place),
             bool(terminal.yards),
             closures if weather.enter == "do-not-start" else ALWAYS_OPEN,
             closures if weather.leave == "do-not-start" else ALWAYS_OPEN,
         )
 
-    def _runs(self, world: World, service: FleetService, origin: str) -> tuple[Run, ...]:
-        runs = []
+    def _stretches(self, world: World, service: FleetService, origin: str) -> tuple[Stretch, ...]:
         sections = world.network.sections(self.fleet.service, origin)
-        for section in sections:
-            link = world.model.links[section.link]
-            speed = min(x for x in (link.speed, self.fleet.speed) if x is not None) * service.pace
-            border = section.end if section.end in world.model.borders and section is not sections[-1] else None
-            runs.append(
-                Run(
-                    f"run/{section.link}/{section.start}",
-                    world.link_number[section.link],
-                    0 if section.start == link.between[0] else 1,
-                    snap(link.distance / speed),
-                    link.delay,
-                    world.tracks.get(section.link),
-                    border,
-                )
-            )
-        return tuple(runs)
+        stretches: list[Stretch] = []
+        part: list[Section] = []
+        for section, following in zip(sections, [*sections[1:], None], strict=True):
+            part.append(section)
+            border = section.end if following is not None and section.end in world.model.borders else None
+            if border is not None or following is None or following.link in world.tracks:
+                stretches.append(self._stretch(world, service, part, border))
+                part = []
+        return tuple(stretches)
+
+    def _stretch(self, world: World, service: FleetService, sections: list[Section], border: str | None) -> Stretch:
+        links = [world.model.links[section.link] for section in sections]
+        ways = [0 if x.start == link.between[0] else 1 for x, link in zip(sections, links, strict=True)]
+        speeds = [min(v for v in (link.speed, self.fleet.speed) if v is not None) * service.pace for link in links]
+        hours = [snap(link.distance / speed) for link, speed in zip(links, speeds, strict=True)]
+        numbers = [world.link_number[section.link] for section in sections]
+        world.recorder.ways.append(list(zip(numbers, ways, hours, strict=True)))
+        delays = [(f"run/{x.link}/{x.start}", link.delay, h) for x, link, h in zip(sections, links, hours, strict=True)]
+        track = world.tracks.get(sections[0].link)
+        return Stretch(len(world.recorder.ways) - 1, track, ways[0], sum(hours), tuple(delays), border)
 
 
 def _task(key: str, berths: Berths, hours: Variate, closures: Closures, effect: Effect) -> Task:
     each = snap(hours.mean) if hours.constant else None
-    return Task(key, berths.per == "vehicle", hours, each, berths.fixed, berths.cranes, closures, effect)
+    return Task(key, berths.per == "vehicle", hours, each, snap(berths.fixed), berths.cranes, closures, effect)
 
 
 def start_fleets(world: World) -> None:
@@ -175,39 +172,63 @@ def start_fleets(world: World) -> None:
 def own_draws(world: World, vehicle: str) -> tuple[Draw, Delays]:
     """Draws addressed by vehicle, purpose and how often it was drawn: its n-th voyage meets the n-th value."""
     series: dict[str, Iterator[float]] = {}
-    voyages: dict[str, Iterator[tuple[float, ...]]] = {}
+    voyages: dict[str, Iterator[Voyage]] = {}
 
-    def endless(key: str, variate: Variate, scale: float) -> Iterator[float]:
-        done, count = 0, FIRST_DRAWS
-        while True:  # a longer draw begins with the shorter one
-            yield from world.streams.durations(f"vehicle/{vehicle}/{key}", variate, count, scale).tolist()[done:]
-            done, count = count, 4 * count
+    def values(key: str, variate: Variate, scale: float, count: int) -> Floats:
+        return world.streams.durations(f"vehicle/{vehicle}/{key}", variate, count, scale)
 
-    def values(key: str, variate: Variate, scale: float) -> Iterator[float]:
-        if key not in series:
-            series[key] = endless(key, variate, scale)
-        return series[key]
+    def numbers(key: str, variate: Variate) -> Iterator[float]:
+        for done, count in _ever_more():
+            yield from values(key, variate, 1.0, count).tolist()[done:]
 
     def draw(key: str, variate: Variate) -> float:
-        return next(values(key, variate, 1.0))
+        if key not in series:
+            series[key] = numbers(key, variate)
+        return next(series[key])
 
-    def delays(halt: Halt) -> tuple[float, ...]:
+    def sail(halt: Halt) -> Iterator[Voyage]:
+        for done, count in _ever_more():
+            yield from _voyages(halt, count, lambda k, v, hours, n=count: values(k, v, hours, n))[done:]  # type: ignore[misc]
+
+    def delays(halt: Halt) -> Voyage:
         if halt.place not in voyages:
-            links = [values(r.key, r.delay, r.hours) if r.delay else repeat(0.0) for r in halt.runs]
-            voyages[halt.place] = zip(*links, strict=True)
+            voyages[halt.place] = sail(halt)
         return next(voyages[halt.place])
 
     return draw, delays
 
 
-def cargo_draws(traffic: Traffic, block: int) -> tuple[Draw, Delays]:
+def _ever_more() -> Iterator[tuple[int, int]]:
+    """(drawn before, to be drawn): a longer draw begins with the shorter one."""
+    done, count = 0, FIRST_DRAWS
+    while True:
+        yield done, count
+        done, count = count, 4 * count
+
+
+def _voyages(halt: Halt, count: int, values: Callable[[str, Variate, float], Floats]) -> list[Voyage]:
+    """The delays of `count` voyages from a halt, with the values that are drawn for each link."""
+    parts = []
+    for stretch in halt.stretches:
+        late = [np.zeros(count) if law is None else values(key, law, hours) for key, law, hours in stretch.delays]
+        table = np.stack(late, axis=1)
+        parts.append(zip(table.sum(axis=1).tolist(), table.tolist(), strict=True))
+    return list(zip(*parts, strict=True))
+
+
+def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]:
     """Draws of a train made up for one load, addressed by the block that it carries."""
 
-    def draw(key: str, variate: Variate, scale: float = 1.0) -> float:
-        return traffic.per_block(f"train/{key}", variate, scale).item(block)
+    def draw(key: str, variate: Variate) -> float:
+        return traffic.per_block(f"train/{key}", variate).item(block)
 
-    def delays(halt: Halt) -> tuple[float, ...]:
-        return tuple([draw(r.key, r.delay, r.hours) if r.delay else 0.0 for r in halt.runs])
+    def delays(halt: Halt) -> Voyage:
+        known = line.voyages.get((traffic.index, halt.place))
+        if known is None:
+            blocks = traffic.count // traffic.flow.block
+            known = _voyages(halt, blocks, lambda key, law, hours: traffic.per_block(f"train/{key}", law, hours))
+            line.voyages[traffic.index, halt.place] = known
+        return known[block]
 
     return draw, delays
 
@@ -215,10 +236,10 @@ def cargo_draws(traffic: Traffic, block: int) -> tuple[Draw, Delays]:
 def form_trains(world: World, line: Line, halt: Halt) -> Story:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
-        taker = Taker(world.env, line.accepts, line.room, halt.rule)
+        taker = Taker(line.accepts, line.room, halt.rule, world.env.now)
         loads = yield from halt.stock.load(taker)
         traffic = loads[0].traffic
-        train = Vehicle(world, line, *cargo_draws(traffic, traffic.block_of(loads[0].ids[:1]).item()))
+        train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of(loads[0].ids[:1]).item()))
         world.env.process(train.go_once(halt, loads))
 
 
@@ -237,223 +258,232 @@ class Vehicle:
 
     def shuttle(self, place: str) -> Story:
         """To and fro for ever."""
-        cargo: list[Parcel] = []
+        env, line, cargo = self.env, self.line, list[Load]()
+        now = env.now
         while True:
-            halt = self.line.halts[place]
-            call = self.call(halt)
+            halt = line.halts[place]
+            call = self.recorder.call(self.number, line.number, halt.number, now)
             claim = None
             if cargo or not halt.off_berth:
                 claim = yield from self.berth(call, halt, cargo)
-                yield from self.discharge(call, halt, cargo)
+                now = env.now
+                end = self.discharge(call, halt, cargo, now)
+                if end > now:
+                    yield env.timeout(end - now)
+                now = call.discharged = end
                 if halt.off_berth:
-                    halt.pool.release(claim)
+                    halt.pool.release(claim, now)
                     claim = None
             else:
                 call.brings_nothing()
-            loads = yield from self.take_cargo(call, halt)
-            if halt.off_berth and loads:
-                claim = yield from self.berth_again(call, halt, loads)
-            cargo = yield from self.load(call, halt, loads)
-            yield from self.leave(call, halt, cargo)
+            taker = Taker(line.accepts, line.room, halt.rule, now)
+            cargo = yield from halt.stock.load(taker)
+            now = call.closed = taker.closing
+            call.opened = taker.opened
+            if halt.off_berth and cargo:
+                claim = yield from self.berth_again(call, halt, cargo)
+                now = env.now
+            now = yield from self.load_and_leave(call, halt, cargo, now)
             if claim is not None:
-                halt.pool.release(claim)
-            yield from self.run(call, halt, cargo)
+                halt.pool.release(claim, now)
+            now = yield from self.run(call, halt, cargo, now)
             place = halt.other
 
-    def go_once(self, halt: Halt, loads: list[Load]) -> Story:
+    def go_once(self, halt: Halt, cargo: list[Load]) -> Story:
         """A train made up for one load: loads, runs, discharges, and is gone."""
-        call = self.call(halt)
-        call.brings_nothing()
-        call.opened = call.closed = self.env.now
-        claim = yield from self.berth_again(call, halt, loads)
-        cargo = yield from self.load(call, halt, loads)
-        yield from self.leave(call, halt, cargo)
-        halt.pool.release(claim)
-        yield from self.run(call, halt, cargo)
-        end = self.line.halts[halt.other]
-        last = self.call(end)
-        claim = yield from self.berth(last, end, cargo)
-        yield from self.discharge(last, end, cargo)
-        end.pool.release(claim)
-
-    def call(self, halt: Halt) -> Call:
-        """It arrives at a stop."""
-        return self.recorder.call(self.number, self.line.number, halt.number, self.env.now)
-
-    def berth(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
-        """Wait for open water and a berth, then for room ashore."""
         env = self.env
-        priority = _priority([parcel.load for parcel in cargo])
-        closed, claim = yield from self._enter(halt, priority, call.arrived)
+        call = self.recorder.call(self.number, self.line.number, halt.number, env.now)
+        call.brings_nothing()
+        call.opened = call.closed = env.now
+        claim = yield from self.berth_again(call, halt, cargo)
+        now = yield from self.load_and_leave(call, halt, cargo, env.now)
+        halt.pool.release(claim, now)
+        now = yield from self.run(call, halt, cargo, now)
+        halt = self.line.halts[halt.other]
+        call = self.recorder.call(self.number, self.line.number, halt.number, now)
+        claim = yield from self.berth(call, halt, cargo)
+        now = env.now
+        end = self.discharge(call, halt, cargo, now)
+        if end > now:
+            yield env.timeout(end - now)
+        call.discharged = end
+        halt.pool.release(claim, end)
+
+    def berth(self, call: Call, halt: Halt, cargo: list[Load]) -> Generator[simpy.Event, Any, Claim]:
+        """Wait for open water and a berth, then for room ashore."""
+        closed, claim = yield from self.enter(halt, cargo, call.arrived)
         call.weather_in = call.arrived + closed
-        call.berthed = env.now
+        call.berthed = now = self.env.now
+        call.berth = halt.pool.index
         if halt.yards:
-            for yard, room in self._rooms(cargo).items():
-                yield from yard.take(room)
-        call.room = env.now
+            for yard, room in self.rooms(cargo).items():
+                turn = yard.ask(room, self.env.now)
+                if turn is not None:
+                    yield turn
+            now = self.env.now
+        call.room = now
         return claim
 
-    def berth_again(self, call: Call, halt: Halt, loads: list[Load]) -> Generator[simpy.Event, Any, Claim]:
+    def berth_again(self, call: Call, halt: Halt, cargo: list[Load]) -> Generator[simpy.Event, Any, Claim]:
         """From the roads or the siding to a berth, to load."""
-        closed, claim = yield from self._enter(halt, _priority(loads), call.closed)
+        closed, claim = yield from self.enter(halt, cargo, call.closed)
         call.weather_again = call.closed + closed
         call.reberthed = self.env.now
         call.berth = halt.pool.index
         return claim
 
-    def _enter(self, halt: Halt, priority: int, since: float) -> Generator[simpy.Event, Any, tuple[float, Claim]]:
+    def enter(self, halt: Halt, cargo: list[Load], since: float) -> Generator[simpy.Event, Any, tuple[float, Claim]]:
         """Wait for open water, for a berth, and for open water once more; returns the closed hours, and the berth."""
-        if not halt.entering.starts:
-            return 0.0, (yield from halt.pool.seize(priority, since))
-        before = yield from self._until_open(halt.entering)
-        claim = yield from halt.pool.seize(priority, since)
-        after = yield from self._until_open(halt.entering)
-        return before + after, claim
+        closed = 0.0
+        if halt.entering.starts:
+            closed += yield from self.wait_until_open(halt.entering)
+        claim, turn = halt.pool.ask(_priority(cargo), since, self.env.now)
+        if turn is not None:
+            yield turn
+        if halt.entering.starts:
+            closed += yield from self.wait_until_open(halt.entering)
+        return closed, claim
 
-    def _until_open(self, closures: Closures) -> Story:
+    def wait_until_open(self, closures: Closures) -> Generator[simpy.Event, Any, float]:
         """Wait while closed; returns the hours of it."""
-        opened = closures.next_open(self.env.now)
-        closed = opened - self.env.now
+        now = self.env.now
+        closed = closures.next_open(now) - now
         if closed > 0:
             yield self.env.timeout(closed)
         return closed
 
-    def _rooms(self, cargo: list[Parcel]) -> dict[Yard, float]:
+    def rooms(self, cargo: list[Load]) -> dict[Yard, float]:
         """The yard room that the cargo on board needs here, by yard."""
         rooms: dict[Yard, float] = {}
-        for parcel in cargo:
-            load = parcel.load
-            yard = self.world.yard_for(load.traffic, load.leg + 1)
+        for load in cargo:
+            stages = self.world.stages[load.traffic.index]
+            yard = stages[load.leg + 1].yard if load.leg + 1 < len(stages) else None
             if yard is not None:
                 rooms[yard] = rooms.get(yard, 0.0) + load.room
         return rooms
 
-    def discharge(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
-        """All cargo goes ashore; the crane's times are known when it begins."""
-        call.berth = halt.pool.index
-        now = end = self.env.now
-        if cargo:
-            task = halt.discharge
-            loads = [parcel.load for parcel in cargo]
-            moves, end = self._work(task, loads, now + task.fixed)
-            for (load, lifted, loaded), (begins, ends) in zip(cargo, moves, strict=True):
-                traffic, leg, ids = load.traffic, load.leg, load.ids
-                call.space_in += load.room
-                self.recorder.carry(
-                    Carriage(
-                        traffic.index, leg, ids, self._origin, call.index, load.ready, lifted, loaded, begins, ends
-                    )
-                )
-                self.world.land(traffic, leg, ids, ends)
-        if end > now:
-            yield self.env.timeout(end - now)
-        call.discharged = end
+    def discharge(self, call: Call, halt: Halt, cargo: list[Load], now: float) -> float:
+        """All cargo goes ashore; the crane's times are known when it begins. Returns when it is done."""
+        if not cargo:
+            return now
+        moves, end = self.work(halt.discharge, cargo, now, now + halt.discharge.fixed)
+        for load, (begins, ends) in zip(cargo, moves, strict=True):
+            traffic, leg, ids = load.traffic, load.leg, load.ids
+            call.space_in += load.room
+            hours = (load.ready, load.lifted, load.loaded, begins, ends, 0.0, 0.0, 0.0)
+            self.recorder.carry((traffic.index, leg, ids, self.origin, call.index, *hours))
+            self.world.land(traffic, leg, ids, ends)
+        return end
 
-    def take_cargo(self, call: Call, halt: Halt) -> Story:
-        """Wait for a load until full, or as long as the rule says."""
-        taker = Taker(self.env, self.line.accepts, self.line.room, halt.rule)
-        loads = yield from halt.stock.load(taker)
-        call.opened, call.closed = taker.opened, self.env.now
-        return loads
-
-    def load(self, call: Call, halt: Halt, loads: list[Load]) -> Story:
-        """Cranes began with the first box that was there; now the load is known, and with it their times."""
-        now = start = end = self.env.now
+    def load_and_leave(
+        self, call: Call, halt: Halt, cargo: list[Load], now: float
+    ) -> Generator[simpy.Event, Any, float]:
+        """Cranes began with the first box that was there; now the load is known, and with it their times. Then wait
+        for open water, and go: the room in the yard is free again. Returns the hour."""
+        start = now
         if not halt.off_berth:
-            call.weather_again = call.reberthed = call.closed
+            call.weather_again = call.reberthed = now
             start = call.opened
-        cargo: list[Parcel] = []
-        if loads:
-            task = halt.load
+        if cargo:
             if halt.off_berth or not call.space_in:
-                start += task.fixed
-            moves, end = self._work(task, loads, start, in_turn=True)
-            cargo = [Parcel(load, *hours) for load, hours in zip(loads, moves, strict=True)]
-        if end > now:
-            yield self.env.timeout(end - now)
-        call.loaded = self.env.now
-        call.space_out = sum([load.room for load in loads])
-        return cargo
-
-    def leave(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
-        """Wait for open water, and go; the room in the yard is free again."""
+                start += halt.load.fixed
+            moves, end = self.work(halt.load, cargo, now, start, in_turn=True)
+            for load, hours in zip(cargo, moves, strict=True):
+                load.lifted, load.loaded = hours
+            if end > now:
+                yield self.env.timeout(end - now)
+                now = end
+            call.space_out = sum([load.room for load in cargo])
+        call.loaded = now
         if halt.leaving.starts:
-            yield from self._until_open(halt.leaving)
-        call.weather_out = self.env.now
+            now += yield from self.wait_until_open(halt.leaving)
+        call.weather_out = now
         if halt.yards:
-            for parcel in cargo:
-                yard = self.world.yard_for(parcel.load.traffic, parcel.load.leg)
+            for load in cargo:
+                yard = self.world.stages[load.traffic.index][load.leg].yard
                 if yard is not None:
-                    yard.give_back(parcel.load.room)
-        self._origin = call.index
+                    yard.give_back(load.room, now)
+        self.origin = call.index
         self.recorder.trips += 1
+        return now
 
-    def _work(
-        self, task: Task, loads: list[Load], start: float, *, in_turn: bool = False
+    def work(
+        self, task: Task, loads: list[Load], now: float, start: float, *, in_turn: bool = False
     ) -> tuple[list[tuple[Hours, Hours]], float]:
         """Begin and end of each unit's move, by load, and when all is done. Either all units are there from the start,
         in the order of `loads`, or they come in turn: priority first, then in order of readiness."""
         if task.whole:
-            begin = max(start, self.env.now)
+            begin = max(start, now)
             hours = self.draw(task.key, task.hours) if task.each is None else task.each
             end = work_whole(begin, hours, task.closures, task.effect)
             return [(begin, end)] * len(loads), end
-        edges = [0, *accumulate([len(load.ids) for load in loads])]
-        moves = task.moves(loads, edges[-1])
-        ready = order = None
-        if in_turn:
-            ready = _joined([load.ready for load in loads])
-            if len(loads) > 1:
-                order = _turns(loads, ready)
-                moves, ready = moves[order], ready[order]
-        begins, ends = work(start, ready, moves, task.cranes, task.closures, task.effect)
-        done = float(ends.max())
         if len(loads) == 1:
+            load = loads[0]
+            ready = _each(load) if in_turn else None
+            begins, ends, done = work(
+                start, ready, task.moves(loads), len(load.ids), task.cranes, task.closures, task.effect
+            )
             return [(begins, ends)], done
+        edges = [0, *accumulate([len(load.ids) for load in loads])]
+        moves, ready, order = task.moves(loads), None, None
+        if in_turn:
+            ready = np.concatenate([_each(load) for load in loads])
+            order = _turns(loads, ready)
+            ready = ready[order]
+            moves = moves if isinstance(moves, float) else moves[order]
+        begins, ends, done = work(start, ready, moves, edges[-1], task.cranes, task.closures, task.effect)
         if order is not None:
             back = order.argsort()
             begins, ends = begins[back], ends[back]
         return [(begins[a:b], ends[a:b]) for a, b in pairwise(edges)], done
 
-    def run(self, call: Call, halt: Halt, cargo: list[Parcel]) -> Story:
-        """Link by link to the other stop; an event only where there may be a wait."""
-        env, segments = self.env, self.recorder.segments
-        t = env.now
-        for run, delay in zip(halt.runs, self.delays(halt), strict=True):
+    def run(self, call: Call, halt: Halt, cargo: list[Load], now: float) -> Generator[simpy.Event, Any, float]:
+        """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
+        env, recorder, t = self.env, self.recorder, now
+        for stretch, (late, delays) in zip(halt.stretches, self.delays(halt), strict=True):
             path = entered = t
-            if run.track is not None:
-                if t > env.now:
-                    yield env.timeout(t - env.now)
-                path, entered = run.track.enter(t, run.direction)
-            moved = entered + run.hours
-            ended = moved + delay
-            segments.fromlist([call.index, run.link, run.direction, t, path, entered, moved, ended])
-            t = ended
-            if run.border is not None and cargo:
-                t = yield from self.cross(call, run.border, cargo, t)
-        if t > env.now:
-            yield env.timeout(t - env.now)
+            if stretch.track is not None:
+                if t > now:
+                    yield env.timeout(t - now)
+                    now = t
+                path, entered = stretch.track.enter(t, stretch.direction)
+            recorder.stretches.fromlist([call.index, stretch.index, t, path, entered])
+            recorder.delays.fromlist(delays)
+            t = entered + stretch.hours + late
+            if stretch.border is not None and cargo:
+                t = yield from self.cross(call, stretch.border, cargo, t)
+                now = env.now
+        if t > now:
+            yield env.timeout(t - now)
+        return t
 
-    def cross(self, call: Call, place: str, cargo: list[Parcel], t: float) -> Generator[simpy.Event, Any, float]:
+    def cross(self, call: Call, place: str, cargo: list[Load], t: float) -> Generator[simpy.Event, Any, float]:
         """The whole train stops at a border from `t` until its papers are done; returns that hour."""
-        desk = self.world.desks[place]
-        first = cargo[0].load
+        env, desk = self.env, self.world.desks[place]
+        first = cargo[0]
         hours = desk.hours(first.traffic).item(first.traffic.block_of(first.ids[:1]).item())
         if desk.pool is None:
             granted, end = t, desk.done(t, hours)
         else:
-            if t > self.env.now:
-                yield self.env.timeout(t - self.env.now)
-            claim = yield from desk.pool.seize(_priority([parcel.load for parcel in cargo]))
-            granted, end = self.env.now, desk.done(self.env.now, hours)
-            yield self.env.timeout(end - granted)
-            desk.pool.release(claim)
+            if t > env.now:
+                yield env.timeout(t - env.now)
+            claim, turn = desk.pool.ask(_priority(cargo), t, t)
+            if turn is not None:
+                yield turn
+            granted, end = env.now, desk.done(env.now, hours)
+            yield env.timeout(end - granted)
+            desk.pool.release(claim, end)
         self.recorder.stops.fromlist([call.index, self.world.place_number[place], t, granted, end])
         return end
 
 
-def _priority(loads: list[Load]) -> int:
-    return min([load.traffic.priority for load in loads], default=1)
+def _priority(cargo: list[Load]) -> int:
+    return min([load.traffic.priority for load in cargo], default=1)
+
+
+def _each(load: Load) -> Floats:
+    """When each unit of a load is ready."""
+    return load.ready if isinstance(load.ready, np.ndarray) else np.full(len(load.ids), load.ready)
 
 
 def _joined(parts: list[Floats]) -> Floats:

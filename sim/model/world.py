@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass
 
 import numpy as np
 import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
 from sim.model.carriers import Section, carry
-from sim.model.clock import Floats, Ids, Streams, snap
+from sim.model.clock import Floats, Hours, Ids, Streams, snap
 from sim.model.demand import Traffic
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Story, Track, Yard
-from sim.model.journal import ROOMS, SEGMENTS, STOPS, USES, Journal, Recorder, calls_table, carriages_table, table
+from sim.model.journal import ROOMS, STOPS, Journal, Recorder, calls_table, segments_table, table, uses_table
 from sim.model.stock import Stock
 from sim.model.vehicles import start_fleets
 from sim.network import Network
@@ -29,10 +30,21 @@ def simulate(network: Network, replication: int = 0) -> Journal:
     gc.disable()  # a run makes few cycles, and looking for them would take a fifth of its time
     try:
         world.env.run(until=world.times.end)
+        world.go_alone()
     finally:
         if collecting:
             gc.enable()
     return world.journal()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the units of one traffic meet on one leg of their way."""
+
+    stock: Stock | None  # where they wait for a vehicle; none: they go by themselves
+    yard: Yard | None  # where they stand meanwhile
+    desk: Desk | None  # at the end of the leg, before the next one
+    alone: bool  # from here to the end of the way they share nothing with others
 
 
 class World:
@@ -59,12 +71,10 @@ class World:
         self.recorder = Recorder(sum(t.count * len(t.itinerary.legs) for t in self.traffic))
         counts = [t.count for t in self.traffic]
         self.itinerary = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        self.finished = np.full(sum(counts), np.nan)
         self.pools: dict[tuple[str, str], Pool] = {}
         self.sections: dict[tuple[str, str], list[Section]] = {}  # of consignments that go by themselves
         self.timetables: dict[str, tuple[Floats, Floats, Floats]] = {}
         self.yards: dict[tuple[str, str], Yard] = {}
-        self._yard_of: dict[tuple[int, int], Yard | None] = {}
         self.desks: dict[str, Desk] = {}
         self._build_places()
         self.tracks = self._build_tracks()
@@ -74,9 +84,11 @@ class World:
             if isinstance(service, FleetService)
             for place in service.stops
         }
+        self.stages = [self._stages(t) for t in self.traffic]
+        self._alone: dict[tuple[int, int], list[tuple[Ids, Hours]]] = {}
         start_fleets(self)
         for t in self.traffic:
-            self.forward(t, 0, t.ids, t.released)
+            self._forward(t, 0, t.ids, t.released)
 
     def closures(self, calendar: str | None) -> Closures:
         """The closed windows of a calendar in this replication; none: always open."""
@@ -95,40 +107,52 @@ class World:
             self._closures[key] = outside(window, self.times)
         return self._closures[key]
 
-    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Floats | float) -> None:
+    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> None:
         """Units stand at the end of a leg at the times `landed`, known ahead: they have arrived, or go on."""
-        legs = traffic.itinerary.legs
-        if leg + 1 == len(legs):
-            self.finished[ids] = landed
+        stages = self.stages[traffic.index]
+        if leg + 1 == len(stages):
             return
-        desk = self.desks.get(legs[leg].destination)
-        if desk is None or legs[leg].destination in self.model.borders:
-            self.forward(traffic, leg + 1, ids, landed)
+        desk = stages[leg].desk
+        if stages[leg + 1].alone and (desk is None or desk.pool is None):
+            self._alone.setdefault((traffic.index, leg), []).append((ids, landed))
+        elif desk is None:
+            self._forward(traffic, leg + 1, ids, landed)
         elif desk.pool is None:
-            self.forward(traffic, leg + 1, ids, desk.release(traffic, ids, landed))
+            self._forward(traffic, leg + 1, ids, desk.release(traffic, ids, landed))
         else:
             self.env.process(self._papers(desk, traffic, leg, ids, landed))
 
-    def forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Floats | float) -> None:
+    def go_alone(self) -> None:
+        """Nobody waits for what shares nothing any more: after the run it goes to its destination, all at once."""
+        while self._alone:
+            (index, leg), parcels = self._alone.popitem()
+            traffic, desk = self.traffic[index], self.stages[index][leg].desk
+            ids = np.concatenate([parcel[0] for parcel in parcels])
+            ready = np.concatenate([np.broadcast_to(landed, len(these)) for these, landed in parcels])
+            self._forward(traffic, leg + 1, ids, ready if desk is None else desk.release(traffic, ids, ready))
+
+    def _forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
         """Units are ready for their next leg: they wait for a vehicle, or go by themselves."""
+        stock = self.stages[traffic.index][leg].stock
         if not len(ids):
             return
-        service, place = traffic.itinerary.legs[leg].service, traffic.itinerary.legs[leg].origin
-        stock = self.stocks.get((place, service))
-        if stock is None:
-            at = ready if isinstance(ready, np.ndarray) else np.full(len(ids), ready)
-            carriage, landed = carry(self, traffic, leg, ids, at)
-            self.recorder.carry(carriage)
-            arrived = np.isfinite(landed)
-            self.land(traffic, leg, ids[arrived], landed[arrived])
-        else:
+        if stock is not None:
             stock.add(traffic, leg, ids, ready)
+            return
+        carriage, landed = carry(self, traffic, leg, ids, np.broadcast_to(ready, len(ids)))
+        self.recorder.carry(carriage)
+        arrived = np.isfinite(landed)
+        self.land(traffic, leg, ids[arrived], landed[arrived])
 
-    def yard_for(self, traffic: Traffic, leg: int) -> Yard | None:
-        """The yard in which units of this traffic stand between the vehicle that brought them and that of `leg`."""
-        if (traffic.index, leg) not in self._yard_of:
-            self._yard_of[traffic.index, leg] = self._find_yard(traffic, leg)
-        return self._yard_of[traffic.index, leg]
+    def _stages(self, traffic: Traffic) -> list[Stage]:
+        stages: list[Stage] = []
+        alone = True
+        for number, leg in reversed(list(enumerate(traffic.itinerary.legs))):
+            desk = None if leg.destination in self.model.borders else self.desks.get(leg.destination)
+            stock = self.stocks.get((leg.origin, leg.service))
+            alone = alone and stock is None and (not stages or desk is None or desk.pool is None)
+            stages.insert(0, Stage(stock, self._find_yard(traffic, number), desk, alone))
+        return stages
 
     def _find_yard(self, traffic: Traffic, leg: int) -> Yard | None:
         legs = traffic.itinerary.legs
@@ -141,15 +165,18 @@ class World:
                 return self.yards[place, name]
         return None
 
-    def _papers(self, desk: Desk, traffic: Traffic, leg: int, ids: Ids, landed: Floats | float) -> Story:
+    def _papers(self, desk: Desk, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> Story:
         """A parcel queues at a desk with few servers, once all of it stands there."""
+        env = self.env
         assert desk.pool is not None
-        yield self.env.timeout(max(float(np.max(landed)) - self.env.now, 0.0))
-        claim = yield from desk.pool.seize(traffic.priority)
+        yield env.timeout(max(float(np.max(landed)) - env.now, 0.0))
+        claim, turn = desk.pool.ask(traffic.priority, env.now, env.now)
+        if turn is not None:
+            yield turn
         hours = float(desk.hours(traffic)[traffic.block_of(ids)].max())
-        yield self.env.timeout(desk.done(claim.granted, hours) - claim.granted)
-        desk.pool.release(claim)
-        self.forward(traffic, leg + 1, ids, self.env.now)
+        yield env.timeout(desk.done(env.now, hours) - env.now)
+        desk.pool.release(claim, env.now)
+        self._forward(traffic, leg + 1, ids, env.now)
 
     def _facility(self, place: str, name: str, capacity: float) -> int:
         self.facilities.append(f"{place}/{name}")
@@ -191,20 +218,17 @@ class World:
             tracks[name] = Track(index, headway, link.track == "single", closures)
         return tracks
 
-    def _cut_off(self) -> None:
-        """Record the uses that the end of the run cuts off."""
-        end = self.times.end
-        for pool in (*self.pools.values(), *(d.pool for d in self.desks.values() if d.pool is not None)):
-            for claim in pool.claims:
-                granted = end if np.isnan(claim.granted) else claim.granted
-                self.recorder.uses.fromlist([pool.index, claim.requested, granted, end])
-
     def journal(self) -> Journal:
         recorder = self.recorder
+        carriages = recorder.carriages_table()
+        legs = np.array([len(i.legs) for i in self.network.itineraries], int)
+        last = carriages["leg"] + 1 == legs[carriages["itinerary"]]
+        finished = np.full(len(self.itinerary), np.nan)
+        finished[carriages["unit"][last]] = carriages["landed"][last]
         units = {
             "itinerary": self.itinerary,
             "released": np.concatenate([t.released for t in self.traffic]) if self.traffic else np.empty(0),
-            "finished": self.finished,
+            "finished": finished,
         }
         names = {
             "itineraries": [f"{i.flow}/{i.route}" for i in self.network.itineraries],
@@ -213,15 +237,14 @@ class World:
             "fleets": self.fleets,
             "facilities": self.facilities,
         }
-        self._cut_off()
         return Journal(
             self.replication,
             units,
             calls_table(recorder.calls),
-            table(recorder.segments, SEGMENTS),
+            segments_table(recorder),
             table(recorder.stops, STOPS),
-            carriages_table(recorder),
-            table(recorder.uses, USES),
+            carriages,
+            uses_table(recorder.uses, self.times.end),
             table(recorder.rooms, ROOMS),
             names,
             np.array(self.capacities),

@@ -44,9 +44,18 @@ def one_by_one(start: float, ready: list[float], moves: list[float], cranes: int
 def test_every_box_as_by_one_crane_move_at_a_time(start: float, boxes: list[tuple[float, float]], cranes: int) -> None:
     ready = sorted(r for r, _ in boxes)
     moves = [m for _, m in boxes]
-    begins, ends = work(start, np.array(ready), np.array(moves), cranes, ALWAYS_OPEN, "suspend")
+    begins, ends, done = work(start, np.array(ready), np.array(moves), len(boxes), cranes, ALWAYS_OPEN, "suspend")
     assert ends.tolist() == one_by_one(start, ready, moves, cranes)
     assert np.array_equal(ends - begins, np.array(moves))
+    assert done == ends.max()
+
+
+@given(hours, hours, st.integers(1, 30), st.integers(1, 4))
+def test_moves_of_equal_length_are_the_same_in_one_formula(start: float, move: float, count: int, cranes: int) -> None:
+    there = work(start, None, move, count, cranes, ALWAYS_OPEN, "finish")
+    one_at_a_time = one_by_one(start, [start] * count, [move] * count, cranes)
+    assert there[1].tolist() == one_at_a_time
+    assert there[2] == max(one_at_a_time)
 
 
 @pytest.mark.parametrize(
@@ -55,19 +64,19 @@ def test_every_box_as_by_one_crane_move_at_a_time(start: float, boxes: list[tupl
 )
 def test_a_closure_in_the_middle_of_a_move(effect: str, begin: float, end: float) -> None:
     storm = Closures([(10.0, 20.0)])
-    begins, ends = work(8.0, np.array([8.0]), np.array([4.0]), 1, storm, effect)  # type: ignore[arg-type]
+    begins, ends, _ = work(8.0, np.array([8.0]), np.array([4.0]), 1, 1, storm, effect)  # type: ignore[arg-type]
     assert (begins[0], ends[0]) == (begin, end)
 
 
 def test_work_that_may_not_start_waits_for_the_end_of_the_storm() -> None:
-    begins, ends = work(12.0, np.array([8.0]), np.array([4.0]), 1, Closures([(10.0, 20.0)]), "do-not-start")
+    begins, ends, _ = work(12.0, np.array([8.0]), np.array([4.0]), 1, 1, Closures([(10.0, 20.0)]), "do-not-start")
     assert (begins[0], ends[0]) == (20.0, 24.0)
 
 
 def test_sums_on_the_grid_are_exact() -> None:
     rng = np.random.default_rng(1)
     moves = snap_all(rng.exponential(0.2, 1000))
-    _, ends = work(0.0, np.zeros(1000), moves, 1, ALWAYS_OPEN, "finish")
+    _, ends, _ = work(0.0, np.zeros(1000), moves, 1000, 1, ALWAYS_OPEN, "finish")
     total = 0.0
     for move in moves.tolist():
         total += move
