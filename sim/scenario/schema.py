@@ -129,9 +129,7 @@ class Berths(Block):
     discharge: Variate  # time of one move (per: unit) or of the whole vehicle (per: vehicle)
     load: Variate
     per: Literal["unit", "vehicle"] = "unit"  # what the times above are for
-    fixed: Duration = Duration(
-        0.0
-    )  # each time a berth is taken, before the first move, in any weather: mooring, survey, shunting
+    fixed: Duration = Duration(0.0)  # each time a berth is taken, before the first move: mooring, survey, shunting
 
 
 class Yard(Block):

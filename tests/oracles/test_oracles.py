@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,14 @@ def test_every_milestone_of_every_box_is_equal(file: str) -> None:
     assert np.isfinite(program[:, -1, 0]).sum() > 1000
     if file in SEEN:
         assert SEEN[file](journal.calls).sum() > 5
+    # it tells another story than what it extends: else it would prove nothing more
+    if parent := re.search(r"^extends: (.*)\.yaml$", (HERE / f"{file}.yaml").read_text(), re.MULTILINE):
+        assert not np.array_equal(journal.units["finished"], finished(parent[1]), equal_nan=True)
+
+
+@cache
+def finished(file: str) -> NDArray[np.float64]:
+    return simulate(network_of(file)).units["finished"]
 
 
 # what must have happened in a file for its agreement to mean something
@@ -94,15 +103,6 @@ SEEN: dict[str, Callable[[Table], NDArray[np.bool_]]] = {
     "full-yard": lambda c: c["room"] > c["berthed"],
     "gauge-change": lambda c: c["berthed"] > c["weather_in"],
 }
-
-
-@pytest.mark.parametrize("file", sorted({*FILES} - {"base"}))
-def test_each_file_tells_another_story(file: str) -> None:
-    """Else its agreement would prove nothing that its parent has not proved."""
-    parent = re.search(r"^extends: (.*)\.yaml$", (HERE / f"{file}.yaml").read_text(), re.MULTILINE)
-    assert parent
-    before, after = (simulate(network_of(name), 0).units["finished"] for name in (parent[1], file))
-    assert not np.array_equal(before, after, equal_nan=True)
 
 
 def variant(seed: int) -> list[str]:
@@ -151,11 +151,11 @@ WEATHER = {
 }
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(32))
 def test_corridors_made_up_at_random(seed: int) -> None:
     file = random.Random(seed).choice(["random", "storms"])
     network = network_of(file, *variant(seed))
-    _, program, actors = told_twice(network)
+    _, program, actors = told_twice(network, replication=seed % 3)
     assert difference(program, actors) == ""
     assert np.isfinite(program[:, 0, 1]).any()
 
