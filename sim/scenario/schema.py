@@ -76,7 +76,7 @@ class Link(Block):
     mode: Literal["rail", "sea", "road", "waterway"]  # what can use it
     gauge: Literal[1435, 1520] | None = None  # mm, rail only
     distance: Distance
-    speed: Speed | None = None  # undisturbed; ships bring their own
+    speed: Speed | None = None  # undisturbed; ships bring their own, and keep to the lower of the two
     delay: Variate | None = None  # extra time as a share of the undisturbed time: technical stops, breakdowns
     track: Literal["single", "double"] = "double"  # single: both directions share its paths
     paths: TimesPerHour | None = None  # for the modelled trains; each way if double, both ways together if single
@@ -106,8 +106,8 @@ class Documents(Block):
 
     time: Variate  # of one block or unit, in office hours
     eastbound_time: Variate | None = None  # where the two directions differ
-    priority_time: Variate | None = None  # for cargo of class `priority`
-    servers: Count | None = None  # consignments in work at once; none: no queue
+    priority_time: Variate | None = None  # for cargo of class `priority`, in both directions
+    servers: Count | None = None  # consignments in work at once: what came of a block together; none: no queue
     hours: Hours | None = None  # office hours; work stops outside them
     faulty: Share = Share(0.0)  # share of consignments with faulty documents
     faulty_time: Variate | None = None  # added to the time of a faulty one
@@ -118,7 +118,7 @@ class Documents(Block):
 class Border(Documents):
     """A stop of the whole train en route, without transhipment. The key is the place."""
 
-    calendar: Id | None = None
+    calendar: Id | None = None  # no papers are taken up while it is closed
 
 
 class Berths(Block):
@@ -176,7 +176,7 @@ class Stop(Block):
     wait: Duration  # leaves at the latest so long after `count_from`, full or not
     count_from: Literal["opening", "first-unit"] = "first-unit"  # it takes cargo, or the first unit is there
     min_load: Share = Share(0.0)  # does not leave with less, unless empty
-    empty_after: Duration | None = None  # leaves empty when nothing came for so long; none: waits for cargo
+    empty_after: Duration | None = None  # leaves empty when nothing came so long after discharge; none: waits
     waits_at: Literal["berth", "off-berth"] = "off-berth"  # where it waits for its load: off-berth, in roads or siding
 
 
