@@ -40,6 +40,13 @@ class Closures:
         k = bisect_right(self.starts, t) - 1
         return self.ends[k] if k >= 0 and t < self.ends[k] else t
 
+    def all_open(self, t: Floats) -> Floats:
+        """The same for an array."""
+        if not self.starts:
+            return t
+        k = np.maximum(np.searchsorted(self._start_array, t, side="right") - 1, 0)
+        return np.where((self._start_array[k] <= t) & (t < self._end_array[k]), self._end_array[k], t)
+
     def touch(self, start: float, end: float) -> bool:
         """Whether anything of [start, end] is closed."""
         k = bisect_right(self.starts, end)
@@ -149,7 +156,7 @@ def _after(t: float, spell: float, rates: list[float], times: Times) -> float | 
 
 def outside(hours: tuple[float, float], times: Times) -> Closures:
     """Closed outside a daily window, which may reach over midnight."""
-    opens, closes = hours
+    opens, closes = snap(hours[0]), snap(hours[1])
     length = (opens - closes) % 24
     first = np.floor(times.begin / 24) * 24 - 24
     days = np.arange(first, times.end + 24, 24)

@@ -1,17 +1,19 @@
 """Legs without a modelled vehicle: liners by timetable, and consignments that go by themselves. There is room for
-all, so a whole parcel is carried in one go."""
+all, so a whole parcel is carried in one go; only at a border with few desks each consignment queues for itself."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import simpy
 
 from sim.model.calendars import Closures
-from sim.model.clock import Floats, Ids, snap
+from sim.model.clock import Floats, Hours, Ids, snap
 from sim.model.demand import Traffic
 from sim.model.documents import Desk
-from sim.model.journal import Carriage
+from sim.model.facilities import Story
 from sim.scenario.schema import IndividualService, TimetableService
 from sim.scenario.values import Variate
 
@@ -19,23 +21,36 @@ if TYPE_CHECKING:
     from sim.model.world import World
 
 NO_CALL = -1
+Times = tuple[Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]  # of a carriage, as in journal.HOURS
 
 
-def carry(world: World, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> tuple[Carriage, Floats]:
-    """Carry units that are ready at `ready` over one leg; returns also when each has landed.
+def carry(world: World, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> Story:
+    """Carry units that are ready at `ready` over one leg, and land them. It waits only where `queues_on` says so.
 
     Those whose departure lies beyond the run stay: NaN.
     """
     service = world.model.services[traffic.itinerary.legs[leg].service]
     if isinstance(service, TimetableService):
-        return _by_timetable(world, service, traffic, leg, ids, ready)
-    assert isinstance(service, IndividualService)
-    return _by_itself(world, service, traffic, leg, ids, ready)
+        times, landed = _by_timetable(world, service, traffic, leg, ids, ready)
+    else:
+        assert isinstance(service, IndividualService)
+        times, landed = yield from _by_itself(world, service, traffic, leg, ids, ready)
+    world.recorder.carry((traffic.index, leg, ids, NO_CALL, NO_CALL, *times))
+    there = np.isfinite(landed)
+    world.land(traffic, leg, ids[there], landed[there])
+
+
+def queues_on(world: World, name: str, origin: str) -> bool:
+    """Whether consignments that go by themselves queue at a border on the way of this service."""
+    service = world.model.services[name]
+    if not isinstance(service, IndividualService) or service.time is not None:
+        return False
+    return any(desk is not None and desk.pool is not None for *_, desk in _sections(world, service, name, origin))
 
 
 def _by_timetable(
     world: World, service: TimetableService, traffic: Traffic, leg: int, ids: Ids, ready: Floats
-) -> tuple[Carriage, Floats]:
+) -> tuple[Times, Floats]:
     way = traffic.itinerary.legs[leg]
     departures, sailing, arrivals = _timetable(world, service, way.service, way.origin)
     wanted = ready + snap(service.stops[way.origin].cutoff)
@@ -50,8 +65,7 @@ def _by_timetable(
         name = f"service/{way.service}/{way.destination}/release"
         landed = arrived + traffic.per_block(name, release)[traffic.block_of(ids)]
     waited = departed - ready
-    times = (ready, departed, departed, arrived, landed)
-    return (traffic.index, leg, ids, NO_CALL, NO_CALL, *times, sailing[k], 0.0, waited), landed
+    return (ready, departed, departed, arrived, landed, sailing[k], 0.0, waited), landed
 
 
 def _timetable(world: World, service: TimetableService, name: str, origin: str) -> tuple[Floats, Floats, Floats]:
@@ -78,27 +92,38 @@ def _timetable(world: World, service: TimetableService, name: str, origin: str) 
 
 def _by_itself(
     world: World, service: IndividualService, traffic: Traffic, leg: int, ids: Ids, ready: Floats
-) -> tuple[Carriage, Floats]:
+) -> Generator[simpy.Event, Any, tuple[Times, Floats]]:
     way = traffic.itinerary.legs[leg]
     block = traffic.block_of(ids)
     key = f"service/{way.service}/{way.origin}"
     if service.time is not None:
         time = traffic.per_block(f"{key}/time", service.time)[block]
         landed = ready + time
-        times = (ready, ready, ready, landed, landed)
-        return (traffic.index, leg, ids, NO_CALL, NO_CALL, *times, time, 0.0, 0.0), landed
-    t, moving = ready, 0.0
-    papers: Floats | float = 0.0
+        return (ready, ready, ready, landed, landed, time, 0.0, 0.0), landed
+    t, moving, papers = ready, 0.0, np.zeros(len(ids))
     for link, hours, delay, closed, desk in _sections(world, service, way.service, way.origin):
-        for closures in closed:
-            t = np.array([closures.next_open(x) for x in t.tolist()])
+        t = _all_open(closed, t)
         moving, t = moving + hours, t + hours
         if delay is not None:
             t = t + traffic.per_block(f"{key}/{link}", delay, hours)[block]
         if desk is not None:
-            released = desk.release(traffic, ids, t)
+            if desk.pool is None:
+                released = desk.release(traffic, ids, t)
+            else:
+                done = yield from desk.queue(world.env, traffic, ids, t)
+                released = np.full(len(ids), done)
             papers, t = papers + (released - t), released
-    return (traffic.index, leg, ids, NO_CALL, NO_CALL, ready, ready, ready, t, t, moving, papers, 0.0), t
+    return (ready, ready, ready, t, t, moving, papers, 0.0), t
+
+
+def _all_open(closed: list[Closures], t: Floats) -> Floats:
+    """The first moments from `t` at which nothing is closed."""
+    while closed:
+        opened = np.max([closures.all_open(t) for closures in closed], axis=0)
+        if np.array_equal(opened, t):
+            break
+        t = opened
+    return t
 
 
 Section = tuple[str, float, Variate | None, list[Closures], Desk | None]  # link, hours, delay, closed, border
@@ -115,6 +140,6 @@ def _sections(world: World, service: IndividualService, name: str, origin: str) 
             hours = snap(link.distance / (link.speed * service.pace)) if link.speed else np.nan
             closed = [c for c in (world.hours(link.hours), world.closures(link.calendar)) if c.starts]
             border = section.end in world.model.borders and section is not sections[-1]
-            desk = world.desks[section.end] if border else None
+            desk = world.borders[section.end] if border else None
             world.sections[key].append((section.link, hours, link.delay, closed, desk))
     return world.sections[key]

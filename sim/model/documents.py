@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import numpy as np
+import simpy
 
 from sim.model.calendars import Closures
 from sim.model.clock import Floats, Hours, Ids, snap_all
@@ -35,12 +39,26 @@ class Desk:
     def release(self, traffic: Traffic, ids: Ids, landed: Hours) -> Floats:
         """When each unit is released, if nothing queues."""
         hours = self.hours(traffic)[traffic.block_of(ids)]
-        if self._closures.starts:
-            landed = np.array([self._closures.next_open(t) for t in np.broadcast_to(landed, len(ids)).tolist()])
-        if not self._office.starts:
+        if not self._closures.starts and not self._office.starts:
             return landed + hours
-        at = np.broadcast_to(landed, len(ids))
+        at = self._closures.all_open(np.broadcast_to(landed, len(ids)))
         return np.asarray(np.maximum(self._office.finishes(self._office.working(at) + hours), at))
+
+    def queue(
+        self, env: simpy.Environment, traffic: Traffic, ids: Ids, landed: Floats
+    ) -> Generator[simpy.Event, Any, float]:
+        """A consignment queues for one of few servers once all of it stands there; returns when it is released."""
+        assert self.pool is not None
+        there = landed.max().item()
+        if there > env.now:
+            yield env.timeout(there - env.now)
+        claim, turn = self.pool.ask(traffic.priority, there, env.now)
+        if turn is not None:
+            yield turn
+        done = self.done(env.now, self.hours(traffic).item(traffic.block_of(ids[:1]).item()))
+        yield env.timeout(done - env.now)
+        self.pool.release(claim, done)
+        return done
 
     def _draw(self, traffic: Traffic) -> Floats:
         rule, flow, name = self._rule, traffic.flow, f"documents/{self.place}"

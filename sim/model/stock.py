@@ -112,18 +112,27 @@ class Lane:
     """The vehicles that take the same kinds of cargo, in order of arrival, and the queues of that cargo. The first
     takes cargo; those behind it wait."""
 
-    __slots__ = ("queues", "takers")
+    __slots__ = ("queues", "smallest", "takers")
 
-    def __init__(self, queues: list[Queue]) -> None:
+    def __init__(self, queues: list[Queue], smallest: float) -> None:
         self.queues = queues
+        self.smallest = smallest  # space of the kinds that come here
         self.takers: list[Taker] = []
 
 
 class Stock:
     """The cargo at one stop for one service, and the vehicles that take it."""
 
-    def __init__(self, env: simpy.Environment, traffic: list[Traffic], itinerary: NDArray[np.int32]) -> None:
+    def __init__(
+        self, env: simpy.Environment, traffic: list[Traffic], itinerary: NDArray[np.int32], place: str, service: str
+    ) -> None:
         self.env = env
+        self._spaces = {
+            t.flow.cargo: t.space
+            for t in traffic
+            for leg in t.itinerary.legs
+            if (leg.origin, leg.service) == (place, service)
+        }  # of each kind of cargo that comes here
         self._traffic = traffic
         self._itinerary = itinerary  # of each unit
         self._legs: dict[int, int] = {}  # of each itinerary, the leg that begins here
@@ -152,7 +161,8 @@ class Stock:
         lane = self._lanes.get(taker.accepts)
         if lane is None:
             queues = [q for q in self._queues.values() if q.cargo in taker.accepts]
-            lane = self._lanes[taker.accepts] = Lane(queues)
+            smallest = min([space for kind, space in self._spaces.items() if kind in taker.accepts], default=INF)
+            lane = self._lanes[taker.accepts] = Lane(queues, smallest)
         lane.takers.append(taker)
         if len(lane.takers) == 1:
             self._set_alarm(lane, taker.free_since)
@@ -173,7 +183,7 @@ class Stock:
         taker = lane.takers[0]
         if taker.opened == INF:
             taker.opened = now
-        closing = max(_closing(taker, lane.queues), now)
+        closing = max(_closing(taker, lane.queues, lane.smallest), now)
         if closing == taker.closing:
             return
         taker.closing = closing
@@ -201,7 +211,7 @@ class Stock:
                 if count:
                     left -= count * queue.space
                     loads += self._by_traffic(*queue.take(count))
-        return loads
+        return sorted(loads, key=_rank) if len(loads) > 1 else loads
 
     def _by_traffic(self, ids: Ids, ready: Hours) -> list[Load]:
         whose = self._itinerary[ids]
@@ -216,20 +226,24 @@ class Stock:
         ]
 
 
-def _closing(taker: Taker, queues: list[Queue]) -> float:
+def _rank(load: Load) -> tuple[int, int]:
+    return load.traffic.priority, load.traffic.index
+
+
+def _closing(taker: Taker, queues: list[Queue], smallest: float) -> float:
     """When the vehicle is full, or has waited as long as its rule says, as far as is known now."""
     rule, opened = taker.rule, taker.opened
     patience = max(taker.free_since + rule.empty_after, opened)
     filled = [q for q in queues if q.waiting]
     if not filled:
         return patience
-    if len(filled) == 1:
+    if len(filled) == 1 and filled[0].space == smallest:
         queue = filled[0]
         first = queue.at(1)
         enough = queue.at(max(ceil(rule.min_room / queue.space), 1)) if rule.min_room else first
         full = queue.at(int(taker.room / queue.space))
     else:
-        first, enough, full = _known_together(filled, taker, min([q.space for q in queues]))
+        first, enough, full = _known_together(filled, taker, smallest)
     if first > patience:  # nothing came in time
         return patience
     waited = (opened if rule.from_opening else max(first, opened)) + rule.wait
@@ -257,8 +271,8 @@ def _known_together(queues: list[Queue], taker: Taker, smallest: float) -> tuple
 
 def _share(queues: list[Queue], room: float, now: float) -> list[int]:
     """How many units each queue gives, in common order of readiness."""
-    counts = [q.fits(room, now) for q in queues]
-    if len(counts) - counts.count(0) < 2 or sum([n * q.space for n, q in zip(counts, queues, strict=True)]) <= room:
+    counts = [q.fits(room + q.space, now) for q in queues]  # with the first that does not fit: none is passed by
+    if sum([n * q.space for n, q in zip(counts, queues, strict=True)]) <= room:
         return counts
     parts = [q.ready[q.head : q.head + count] for q, count in zip(queues, counts, strict=True)]
     whose = np.arange(len(queues)).repeat(counts)

@@ -12,7 +12,7 @@ import numpy as np
 import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import Floats, Hours, Ids, snap
+from sim.model.clock import Floats, Hours, snap
 from sim.model.facilities import Pool, Story, Track, Yard
 from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Claim
@@ -105,7 +105,7 @@ class Line:
             snap(stop.wait),
             stop.count_from == "opening",
             stop.min_load * self.load,
-            INF if stop.empty_after is None else snap(stop.empty_after),
+            INF if stop.empty_after is None or self.fleet.train_sets == "unlimited" else snap(stop.empty_after),
         )
         terminal = world.network.terminal(place)
         closures = world.closures(terminal.calendar)
@@ -366,7 +366,7 @@ class Vehicle:
         """All cargo goes ashore; the crane's times are known when it begins. Returns when it is done."""
         if not cargo:
             return now
-        moves, end = self.work(halt.discharge, cargo, now, now + halt.discharge.fixed)
+        moves, end = self.work(halt.discharge, cargo, now, max(now, call.berthed + halt.discharge.fixed))
         for load, (begins, ends) in zip(cargo, moves, strict=True):
             traffic, leg, ids = load.traffic, load.leg, load.ids
             call.space_in += load.room
@@ -380,13 +380,13 @@ class Vehicle:
     ) -> Generator[simpy.Event, Any, float]:
         """Cranes began with the first box that was there; now the load is known, and with it their times. Then wait
         for open water, and go: the room in the yard is free again. Returns the hour."""
-        start = now
+        start, moored = now, call.reberthed
         if not halt.off_berth:
             call.weather_again = call.reberthed = now
-            start = call.opened
+            start, moored = call.opened, call.berthed
         if cargo:
             if halt.off_berth or not call.space_in:
-                start += halt.load.fixed
+                start = max(start, moored + halt.load.fixed)
             moves, end = self.work(halt.load, cargo, now, start, in_turn=True)
             for load, hours in zip(cargo, moves, strict=True):
                 load.lifted, load.loaded = hours
@@ -415,7 +415,7 @@ class Vehicle:
         if task.whole:
             begin = max(start, now)
             hours = self.draw(task.key, task.hours) if task.each is None else task.each
-            end = work_whole(begin, hours, task.closures, task.effect)
+            begin, end = work_whole(begin, hours, task.closures, task.effect)
             return [(begin, end)] * len(loads), end
         if len(loads) == 1:
             load = loads[0]
@@ -425,13 +425,14 @@ class Vehicle:
             )
             return [(begins, ends)], done
         edges = [0, *accumulate([len(load.ids) for load in loads])]
-        moves, ready, order = task.moves(loads), None, None
+        moves, ready, ranks, order = task.moves(loads), None, None, None
         if in_turn:
             ready = np.concatenate([_each(load) for load in loads])
-            order = _turns(loads, ready)
-            ready = ready[order]
+            ranks = np.repeat([load.traffic.priority for load in loads], [len(load.ids) for load in loads])
+            order = np.lexsort((ready, ranks))
+            ready, ranks = ready[order], ranks[order] if ranks[0] != ranks[-1] else None
             moves = moves if isinstance(moves, float) else moves[order]
-        begins, ends, done = work(start, ready, moves, edges[-1], task.cranes, task.closures, task.effect)
+        begins, ends, done = work(start, ready, moves, edges[-1], task.cranes, task.closures, task.effect, ranks)
         if order is not None:
             back = order.argsort()
             begins, ends = begins[back], ends[back]
@@ -459,7 +460,7 @@ class Vehicle:
 
     def cross(self, call: Call, place: str, cargo: list[Load], t: float) -> Generator[simpy.Event, Any, float]:
         """The whole train stops at a border from `t` until its papers are done; returns that hour."""
-        env, desk = self.env, self.world.desks[place]
+        env, desk = self.env, self.world.borders[place]
         first = cargo[0]
         hours = desk.hours(first.traffic).item(first.traffic.block_of(first.ids[:1]).item())
         if desk.pool is None:
@@ -488,11 +489,3 @@ def _each(load: Load) -> Floats:
 
 def _joined(parts: list[Floats]) -> Floats:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _turns(loads: list[Load], ready: Floats) -> Ids:
-    """The order of work: priority first, then in order of readiness."""
-    ranks = [load.traffic.priority for load in loads]
-    if min(ranks) == max(ranks):
-        return ready.argsort(kind="stable")
-    return np.lexsort((ready, np.repeat(ranks, [len(load.ids) for load in loads])))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
-from sim.model.carriers import Section, carry
+from sim.model.carriers import Section, carry, queues_on
 from sim.model.clock import Floats, Hours, Ids, Streams, snap
 from sim.model.demand import Traffic
 from sim.model.demand import lay_out as lay_out_demand
@@ -44,6 +46,7 @@ class Stage:
     stock: Stock | None  # where they wait for a vehicle; none: they go by themselves
     yard: Yard | None  # where they stand meanwhile
     desk: Desk | None  # at the end of the leg, before the next one
+    queues: bool  # if they go by themselves: at a border on the way
     alone: bool  # from here to the end of the way they share nothing with others
 
 
@@ -75,11 +78,12 @@ class World:
         self.sections: dict[tuple[str, str], list[Section]] = {}  # of consignments that go by themselves
         self.timetables: dict[str, tuple[Floats, Floats, Floats]] = {}
         self.yards: dict[tuple[str, str], Yard] = {}
-        self.desks: dict[str, Desk] = {}
+        self.desks: dict[str, Desk] = {}  # of terminals and ports
+        self.borders: dict[str, Desk] = {}
         self._build_places()
         self.tracks = self._build_tracks()
         self.stocks = {
-            (place, name): Stock(self.env, self.traffic, self.itinerary)
+            (place, name): Stock(self.env, self.traffic, self.itinerary, place, name)
             for name, service in model.services.items()
             if isinstance(service, FleetService)
             for place in service.stops
@@ -120,7 +124,8 @@ class World:
         elif desk.pool is None:
             self._forward(traffic, leg + 1, ids, desk.release(traffic, ids, landed))
         else:
-            self.env.process(self._papers(desk, traffic, leg, ids, landed))
+            for these, at in _consignments(traffic, ids, np.broadcast_to(landed, len(ids))):
+                self.env.process(self._papers(desk, traffic, leg, these, at))
 
     def go_alone(self) -> None:
         """Nobody waits for what shares nothing any more: after the run it goes to its destination, all at once."""
@@ -139,19 +144,22 @@ class World:
         if stock is not None:
             stock.add(traffic, leg, ids, ready)
             return
-        carriage, landed = carry(self, traffic, leg, ids, np.broadcast_to(ready, len(ids)))
-        self.recorder.carry(carriage)
-        arrived = np.isfinite(landed)
-        self.land(traffic, leg, ids[arrived], landed[arrived])
+        at = np.broadcast_to(ready, len(ids))
+        if self.stages[traffic.index][leg].queues:
+            for these, ready in _consignments(traffic, ids, at):
+                self.env.process(carry(self, traffic, leg, these, ready))
+        else:
+            deque(carry(self, traffic, leg, ids, at), maxlen=0)  # it waits for nothing
 
     def _stages(self, traffic: Traffic) -> list[Stage]:
         stages: list[Stage] = []
         alone = True
         for number, leg in reversed(list(enumerate(traffic.itinerary.legs))):
-            desk = None if leg.destination in self.model.borders else self.desks.get(leg.destination)
+            desk = self.desks.get(leg.destination)
             stock = self.stocks.get((leg.origin, leg.service))
-            alone = alone and stock is None and (not stages or desk is None or desk.pool is None)
-            stages.insert(0, Stage(stock, self._find_yard(traffic, number), desk, alone))
+            queues = queues_on(self, leg.service, leg.origin)
+            alone = alone and stock is None and not queues and (not stages or desk is None or desk.pool is None)
+            stages.insert(0, Stage(stock, self._find_yard(traffic, number), desk, queues, alone))
         return stages
 
     def _find_yard(self, traffic: Traffic, leg: int) -> Yard | None:
@@ -165,18 +173,10 @@ class World:
                 return self.yards[place, name]
         return None
 
-    def _papers(self, desk: Desk, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> Story:
-        """A parcel queues at a desk with few servers, once all of it stands there."""
-        env = self.env
-        assert desk.pool is not None
-        yield env.timeout(max(float(np.max(landed)) - env.now, 0.0))
-        claim, turn = desk.pool.ask(traffic.priority, env.now, env.now)
-        if turn is not None:
-            yield turn
-        hours = float(desk.hours(traffic)[traffic.block_of(ids)].max())
-        yield env.timeout(desk.done(env.now, hours) - env.now)
-        desk.pool.release(claim, env.now)
-        self._forward(traffic, leg + 1, ids, env.now)
+    def _papers(self, desk: Desk, traffic: Traffic, leg: int, ids: Ids, landed: Floats) -> Story:
+        """A consignment queues at a desk with few servers."""
+        released = yield from desk.queue(self.env, traffic, ids, landed)
+        self._forward(traffic, leg + 1, ids, released)
 
     def _facility(self, place: str, name: str, capacity: float) -> int:
         self.facilities.append(f"{place}/{name}")
@@ -187,7 +187,7 @@ class World:
         for place, terminal in (self.model.terminals | self.model.ports).items():
             self._build_terminal(place, terminal)
         for place, border in self.model.borders.items():
-            self.desks[place] = self._desk(place, border, self.closures(border.calendar))
+            self.borders[place] = self._desk(place, border, self.closures(border.calendar))
 
     def _build_terminal(self, place: str, terminal: Terminal) -> None:
         for kind, berths in terminal.berths.items():
@@ -251,3 +251,11 @@ class World:
             trips=recorder.trips,
             events=next(self.env._eid),
         )
+
+
+def _consignments(traffic: Traffic, ids: Ids, at: Floats) -> Iterator[tuple[Ids, Floats]]:
+    """What came together of each block, and when each unit of it stands there."""
+    blocks = traffic.block_of(ids)
+    order = np.argsort(blocks, kind="stable")
+    for part in np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1):
+        yield ids[part], at[part]

@@ -140,7 +140,8 @@ class Vehicle:
         self.corridor, self.env, self.name = corridor, corridor.env, name
         self.fleet = corridor.model.fleets[fleet]
         self.accepts = frozenset(self.fleet.accepts)
-        self.room = float(self.fleet.capacity) * load_share(corridor.model, self.fleet)
+        self.most = float(self.fleet.capacity) * load_share(corridor.model, self.fleet)
+        self.room = self.most + 1e-9  # ten trucks of 1.1 wagon lengths go into eleven
         service = corridor.model.services[self.fleet.service]
         self.halts = {place: Halt(corridor, self.fleet.service, place) for place in service.stops}
         self.drawn: Counter[str] = Counter()
@@ -251,7 +252,7 @@ class Vehicle:
         room = sum(box.space for box in there)
         if room > self.room - min(halt.crowd.smallest[kind] for kind in self.accepts if kind in halt.crowd.smallest):
             return self.env.now
-        if room < rule.min_load * self.room:
+        if room < rule.min_load * self.most:
             return inf
         first = min(box.log[box.leg]["ready"] for box in there)
         return (opened if rule.count_from == "opening" else max(first, opened)) + on_grid(rule.wait)

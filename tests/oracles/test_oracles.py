@@ -121,7 +121,7 @@ def variant(seed: int) -> list[str]:
     change("fleets.trains.train_sets", 2, 4, 8, "unlimited")
     change("fleets.ferries.vessels", 1, 2, 3, 5)
     change("fleets.ferries.capacity", "62 TEU", "120 TEU", "214 TEU")
-    changes.append("services.line.stops.east.empty_after=null")  # see DISAGREEMENTS
+    change("services.line.stops.east.empty_after", "null", "7 h")
     change("links.hub-halfway.track", "single", "double")
     change("links.hub-halfway.paths", "3 /d", "6 /d", "20 /d")
     for place in ("east", "west"):
@@ -133,8 +133,8 @@ def variant(seed: int) -> list[str]:
     for phase, effects in WEATHER.items():
         change(f"ports.east.weather.{phase}", *effects)
     if rng.random() < 0.5:
-        changes.append("ports.east.berths.quay.fixed=0 h")  # see DISAGREEMENTS
-        changes.append("ports.west.berths.quay.fixed=0 h")
+        for place in ("east", "west"):
+            change(f"ports.{place}.berths.quay.fixed", "0 h", "1.3 h")
         for place in ("east", "west"):
             change(f"services.ferry.stops.{place}.waits_at", "berth", "off-berth")
         change("ports.east.yards", "{}", "{all: {limit: 214 TEU}}", "{west: {limit: 250 TEU, direction: west}}")
@@ -160,8 +160,8 @@ def test_corridors_made_up_at_random(seed: int) -> None:
     assert np.isfinite(program[:, 0, 1]).any()
 
 
-# Where the two differ: the file, what is changed in it, and what the description says
-DISAGREEMENTS = {
+# Rules that are easily broken: the file, what is changed in it, and what the description says
+RULES = {
     "a-desk-takes-consignments": (
         "desk",
         ["fleets.trains.capacity=66 TEU"],
@@ -174,7 +174,7 @@ DISAGREEMENTS = {
     ),
     "a-border-takes-trucks": (
         "liner",
-        ["borders.customs.servers=1"],
+        ["borders.customs.servers=1", "links.road-1.delay={dist: exponential, mean: 10 %}"],  # no two come at once
         "a desk works on so many consignments at once, also on those that go by themselves",
     ),
     "a-border-and-a-customs-house": (
@@ -250,10 +250,9 @@ DISAGREEMENTS = {
 }
 
 
-@pytest.mark.xfail(reason="the program differs from the description", raises=(AssertionError, IndexError))
-@pytest.mark.parametrize("name", DISAGREEMENTS)
-def test_disagreements(name: str) -> None:
-    file, changes, _ = DISAGREEMENTS[name]
+@pytest.mark.parametrize("name", RULES)
+def test_rules_that_are_easily_broken(name: str) -> None:
+    file, changes, _ = RULES[name]
     network = network_of(file, *changes)
     _, program, actors = told_twice(network)
     assert difference(program, actors) == ""
