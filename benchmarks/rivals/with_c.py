@@ -1,4 +1,4 @@
-"""The reference corridor in C (loop.c): the practical limit. It is compiled with the machine's `cc` at the first use."""
+"""The reference corridor in C (loop.c): the practical limit. The machine's `cc` compiles it at the first use."""
 
 from __future__ import annotations
 

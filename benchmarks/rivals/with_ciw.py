@@ -1,5 +1,5 @@
-"""The part of the reference corridor that Ciw can express: block trains, and one pool of cranes that unloads them box by
-box. Ships that are full, trains of 50 and weather it cannot. The same part in SimPy stands beside it."""
+"""The part of the reference corridor that Ciw can express: block trains, and one pool of cranes that unloads them box
+by box; not ships that wait until they are full, nor weather. The same part in SimPy stands beside it."""
 
 from __future__ import annotations
 

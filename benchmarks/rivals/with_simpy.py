@@ -1,5 +1,5 @@
-"""The reference corridor in SimPy as its manual teaches: a process for each box, train and ship, resources for what they
-share, events for what they wait for."""
+"""The reference corridor in SimPy as its manual teaches: a process for each box, train and ship, resources for what
+they share, events for what they wait for."""
 
 from __future__ import annotations
 
