@@ -222,7 +222,7 @@ def stage_tables(runs: list[dict[str, float]], rows: dict[str, list[stages.Row]]
         for stage in stages.STAGES
         for name, calls, own, whole in rows[stage]
     ]
-    return lines + table(["under the profiler", "calls", "own s", "with what it calls"], functions)
+    return lines + table(["the profiler, by the clock", "calls", "own s", "with what it calls"], functions)
 
 
 def memory(key: str) -> dict[str, float]:
@@ -264,7 +264,7 @@ def main() -> None:
     for size in sizes:
         lines += rivals_table(size, {name: s for (key, name), s in found.items() if key == size.key}, differ[size.key])
     lines += [
-        "With the rules as the benchmark was first worded: "
+        "With one pool of cranes at the station and the wait from berthing: "
         + ", ".join(f"{name} {n} boxes differ" for name, n in worded.items())
         + "."
     ]
@@ -279,7 +279,8 @@ def main() -> None:
     for title, file in (("the reference corridor", file_of("")), ("the baseline", BASELINE)):
         runs = [stages.seconds(file) for _ in range(repetitions)]
         lines += [f"## Where the time of {title} goes", *stage_tables(runs, stages.profile(file, FUNCTIONS))]
-    RESULT.write_text("\n".join(lines).rstrip() + "\n")
+    text = re.sub("\n{3,}", "\n\n", "\n".join(lines).strip())
+    RESULT.write_text(f"{text}\n")
     print(f"written: {RESULT.relative_to(HERE.parent)}")
     if any(n for counts in (*differ.values(), worded) for n in counts.values()):
         raise SystemExit("not all came to the same results: what differs was not the same work")

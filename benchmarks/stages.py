@@ -57,8 +57,8 @@ Row = tuple[str, int, float, float]  # function, calls, own seconds, seconds wit
 
 
 def profile(file: Path, most: int) -> dict[str, list[Row]]:
-    """The functions of each stage that take the most time of their own, as the profiler sees them (it slows small
-    functions down)."""
+    """The functions of each stage that take the most time of their own, as the profiler sees them: by the clock, and
+    slower than they are, the small ones most."""
     found: dict[str, list[Row]] = {}
 
     def profiled(stage: str, work: Callable[[], Any]) -> Any:
