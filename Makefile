@@ -1,13 +1,16 @@
 # make demo    compare the routes of the baseline scenario
 # make test    run the tests
-# Both first make the virtual environment in .venv from the hashed lock; it is made again only when the lock changes.
+# make bench   time the program against others: writes results/benchmark.md
+# Each makes its virtual environment first, from a hashed lock: .venv, or benchmarks/.venv for the last one. It is made
+# again only when its lock changes.
 
 PYTHON ?= $(firstword $(foreach python,python3.11 python3,$(shell $(python) -c 'print("$(python)")' 2>/dev/null)))
 VENV   := .venv
 BIN    := $(VENV)/bin
+BENCH  := benchmarks/.venv
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint lock schema docs calibration clean
+.PHONY: demo test bench bench-lock lint lock schema docs calibration clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/project
@@ -15,6 +18,10 @@ demo: $(VENV)/project
 
 test: $(VENV)/project
 	$(BIN)/pytest -n auto
+
+# Takes about ten minutes, and is worth what the machine is quiet.
+bench: $(BENCH)/lock
+	$(BENCH)/bin/python -m benchmarks.bench
 
 lint: $(VENV)/project
 	$(BIN)/ruff check
@@ -26,6 +33,12 @@ lint: $(VENV)/project
 lock: $(VENV)/lock
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --fork-strategy fewest --extra dev \
 	  --generate-hashes --no-header --no-emit-index-url --quiet --output-file requirements.lock pyproject.toml
+
+# What the benchmark needs: the program's own packages as they are locked, and its rivals.
+bench-lock: $(VENV)/lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --constraint requirements.lock \
+	  --generate-hashes --no-header --no-emit-index-url --quiet --output-file benchmarks/requirements.lock \
+	  pyproject.toml benchmarks/requirements.in
 
 # What is generated from the scenario language: the schema for editors and the reference of all blocks and keys.
 schema: $(VENV)/project
@@ -40,13 +53,15 @@ calibration: $(VENV)/project
 	$(BIN)/python docs/calibration.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/lock: requirements.lock
+$(BENCH)/lock: benchmarks/requirements.lock
+$(VENV)/lock $(BENCH)/lock:
 	@$(if $(PYTHON),,echo 'Python 3.11 or newer is needed, and none was found: install it, or say where it is: make PYTHON=/path/to/python3.11' >&2; exit 1)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Name another one: make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/project: $(VENV)/lock pyproject.toml hatch_build.py

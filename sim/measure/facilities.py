@@ -112,7 +112,8 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
     inside = (c["lifted"] >= 0) & (c["lifted"] < run.length)
     most = 1 + max((len(i.legs) for i in network.itineraries), default=0)
     group = c["itinerary"][inside].astype(np.int64) * most + c["leg"][inside]
-    trips = np.unique(np.stack([group, c["call_from"][inside]]), axis=1)[0]
+    calls = 1 + len(journal.calls["arrived"])  # and -1, where no vehicle was modelled
+    trips = np.unique(group * calls + c["call_from"][inside] + 1) // calls
     rows = []
     for key, units, vehicles in zip(
         *np.unique(group, return_counts=True), np.unique(trips, return_counts=True)[1], strict=True

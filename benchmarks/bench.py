@@ -1,0 +1,290 @@
+"""make bench: times the program and its rivals on the reference corridor, and writes results/benchmark.md.
+
+Before anything is timed, all must have come to the same hour of delivery for every box, to the bit. Everything is then
+timed by turns, repetition by repetition, in CPU seconds of this process, so that what else the machine does strikes all
+alike; ratios are those of medians. README.md beside this file says what is compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+import numpy as np
+
+from benchmarks import stages
+from benchmarks.corridor import Corridor, Floats, draw
+from benchmarks.rivals import with_c, with_ciw, with_heapq, with_salabim, with_simpy
+from sim import __version__
+from sim.model import simulate
+from sim.network import Network, build
+from sim.scenario.load import load
+
+HERE = Path(__file__).parent
+BASELINE = HERE.parent / "scenarios" / "baseline-2024.yaml"
+RESULT = HERE.parent / "results" / "benchmark.md"
+PACKAGES = ("numpy", "scipy", "pandas", "simpy", "salabim", "ciw")
+PROGRAM = "this program"
+DRAWS = "draws"
+SIZES = ("", "-ferries", "-200k", "-1m")  # of the reference corridor
+TITLES = {
+    "": "50,000 boxes",
+    "-ferries": "50,000 boxes, 16 ferries",
+    "-200k": "200,000 boxes",
+    "-1m": "1,000,000 boxes",
+}
+FUNCTIONS = 7  # shown of each stage
+
+Rival = Callable[[Corridor], Floats]
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of the reference corridor, and those who simulate it."""
+
+    key: str
+    network: Network
+    corridor: Corridor
+    rivals: dict[str, Rival]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.key]
+
+    @property
+    def boxes(self) -> int:
+        return self.corridor.boxes
+
+
+def rivals(key: str) -> dict[str, Rival]:
+    """Who is measured at this size: the slow ones only where they end."""
+    everybody: dict[str, Rival] = {"SimPy, a process a box": with_simpy.simulate, "heapq by hand": with_heapq.simulate}
+    if key == "":
+        everybody["salabim, a component a box"] = with_salabim.simulate
+    if key == "-1m":
+        del everybody["SimPy, a process a box"]
+    if with_c.available():
+        everybody["C, compiled"] = with_c.simulate
+    return everybody
+
+
+def read(key: str) -> Size:
+    network = build(load(file_of(key)))
+    return Size(key, network, draw(network), rivals(key))
+
+
+def file_of(key: str) -> Path:
+    return HERE / f"reference-corridor{key}.yaml"
+
+
+def differing(a: Floats, b: Floats) -> int:
+    """Boxes that are not delivered at the same hour in both."""
+    return int(np.count_nonzero(~((a == b) | (np.isnan(a) & np.isnan(b)))))
+
+
+def check(size: Size) -> dict[str, int]:
+    """How many boxes each delivers at another hour than the loop by hand does."""
+    due = with_heapq.simulate(size.corridor)
+    found = {PROGRAM: differing(simulate(size.network).units["finished"], due)}
+    return found | {name: differing(rival(size.corridor), due) for name, rival in size.rivals.items()}
+
+
+def check_as_worded(size: Size) -> dict[str, int]:
+    """The same for the two rules that the scenario language cannot say."""
+    corridor = draw(size.network, pooled=True, from_berthing=True)
+    due = with_heapq.simulate(corridor)
+    return {name: differing(rival(corridor), due) for name, rival in size.rivals.items()}
+
+
+Jobs = dict[tuple[str, str], Callable[[], object]]
+
+
+def jobs(sizes: Iterable[Size]) -> Jobs:
+    """All that is timed, by size and name."""
+    found: Jobs = {}
+    for size in sizes:
+        found[size.key, PROGRAM] = partial(simulate, size.network)
+        found[size.key, DRAWS] = partial(draw, size.network)
+        for name, rival in size.rivals.items():
+            found[size.key, name] = partial(rival, size.corridor)
+    return found
+
+
+def timed(work: Jobs, repetitions: int) -> dict[tuple[str, str], list[float]]:
+    """CPU seconds of each job in each repetition, all jobs by turns."""
+    found: dict[tuple[str, str], list[float]] = {key: [] for key in work}
+    for number in range(repetitions):
+        for key, job in work.items():
+            print(f"repetition {number + 1} of {repetitions}: {' '.join(key).strip()}", file=sys.stderr)
+            gc.collect()
+            start = process_time()
+            job()
+            found[key].append(process_time() - start)
+    return found
+
+
+def ciw_part(corridor: Corridor, repetitions: int) -> str:
+    """What Ciw can express, beside SimPy."""
+    both: Jobs = {
+        ("", "Ciw"): lambda: with_ciw.unloaded(corridor),
+        ("", "SimPy"): lambda: with_ciw.unloaded_in_simpy(corridor),
+    }
+    differ = differing(with_ciw.unloaded(corridor), with_ciw.unloaded_in_simpy(corridor))
+    if differ:
+        raise SystemExit(f"Ciw and SimPy unload {differ} boxes at different hours")
+    ciw, simpy = [median(x) for x in timed(both, repetitions).values()]
+    return (
+        "Ciw can express the block trains and one pool of cranes that unloads them, and nothing that waits until it is "
+        "full. On that part it and SimPy with a process a box unload every box at the same hour, to the bit, in "
+        f"{ciw:.2f} s and {simpy:.2f} s of CPU: {ciw / simpy:.1f} times."
+    )
+
+
+def machine() -> list[str]:
+    """What it was measured on."""
+    info = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    compiler = ""
+    if with_c.available():
+        told = subprocess.run([with_c.COMPILE[0], "--version"], capture_output=True, text=True, check=True).stdout
+        compiler = f"; {told.splitlines()[0]}, {' '.join(with_c.COMPILE[1:4])}"
+    load_average = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    return [
+        f"- {date.today():%Y-%m-%d}, version {__version__} of this program",
+        f"- {model[1] if model else platform.processor()}, {os.cpu_count()} processors, {platform.system()}",
+        f"- load average before the run: {load_average} (anything much above 0 means that the machine was shared)",
+        f"- Python {platform.python_version()}; {packages}{compiler}",
+    ]
+
+
+def table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    """A Markdown table whose first column is text and the others numbers."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return ["", *["| " + " | ".join(line) + " |" for line in lines], ""]
+
+
+def rivals_table(size: Size, found: dict[str, float], differ: dict[str, int]) -> list[str]:
+    program = found[PROGRAM]
+    rows = [[PROGRAM, f"{program:.3f}", f"{program:.3f}", "1", str(differ[PROGRAM])]]
+    for name in size.rivals:
+        whole = found[name] + found[DRAWS]
+        rows.append([name, f"{found[name]:.3f}", f"{whole:.3f}", f"{whole / program:.3g}", str(differ[name])])
+    head = [size.title, "CPU s", "with the draws", "times the program's", "boxes that differ"]
+    return table(head, rows)
+
+
+def flatness_table(sizes: list[Size], found: dict[tuple[str, str], float]) -> list[str]:
+    """CPU microseconds a box, by size."""
+    scaled = [size for size in sizes if size.key != "-ferries"]
+    rows = []
+    for name in (PROGRAM, *scaled[0].rivals):
+        costs = {
+            size.key: 1e6 * (found[size.key, name] + (0 if name == PROGRAM else found[size.key, DRAWS])) / size.boxes
+            for size in scaled
+            if (size.key, name) in found
+        }
+        cells = [f"{costs[size.key]:.3g}" if size.key in costs else "–" for size in scaled]
+        last = costs.get(scaled[-1].key)
+        rows.append([name, *cells, "–" if last is None else f"{100 * (last / costs[''] - 1):+.0f} %"])
+    return table(["µs a box, draws included", *(size.title for size in scaled), "from first to last"], rows)
+
+
+def stage_tables(runs: list[dict[str, float]], rows: dict[str, list[stages.Row]]) -> list[str]:
+    times = {stage: median(run[stage] for run in runs) for stage in stages.STAGES}
+    total = sum(times.values())
+    lines = table(
+        ["stage", "CPU s", "share"],
+        [
+            *(
+                [f"{stage}: {what}", f"{times[stage]:.3f}", f"{times[stage] / total:.0%}"]
+                for stage, what in stages.STAGES.items()
+            ),
+            ["together", f"{total:.3f}", "100%"],
+        ],
+    )
+    functions = [
+        [f"{stage}: `{name}`", str(calls), f"{own:.3f}", f"{whole:.3f}"]
+        for stage in stages.STAGES
+        for name, calls, own, whole in rows[stage]
+    ]
+    return lines + table(["the profiler, by the clock", "calls", "own s", "with what it calls"], functions)
+
+
+def memory(key: str) -> dict[str, float]:
+    """MB that one replication adds; of a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.memory", str(file_of(key))]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent).stdout
+    found: dict[str, float] = json.loads(answer)
+    return found
+
+
+def memory_table(keys: Iterable[str]) -> list[str]:
+    rows = []
+    for key in keys:
+        found = memory(key)
+        rows.append([TITLES[key], *(f"{found[name]:.0f}" for name in ("before", "simulated", "measured"))])
+    return table(["MB, peak of the process", "before", "added by simulating", "and by the measures"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--repetitions", type=int, default=5)
+    repetitions: int = parser.parse_args().repetitions
+    told = machine()
+    sizes = [read(key) for key in SIZES]
+    differ = {size.key: check(size) for size in sizes}
+    worded = check_as_worded(sizes[0])
+    found = {key: median(times) for key, times in timed(jobs(sizes), repetitions).items()}
+
+    lines = [
+        "# Benchmark",
+        "",
+        "Written by `make bench`; [benchmarks/README.md](../benchmarks/README.md) says what is compared.",
+        "",
+    ]
+    lines += [*told, f"- medians of {repetitions} repetitions, all by turns in one run", "", "## Against others", ""]
+    lines += [
+        "CPU seconds of one replication. “Boxes that differ” from the loop by hand in the hour of delivery must be 0."
+    ]
+    for size in sizes:
+        lines += rivals_table(size, {name: s for (key, name), s in found.items() if key == size.key}, differ[size.key])
+    lines += [
+        "With one pool of cranes at the station and the wait from berthing: "
+        + ", ".join(f"{name} {n} boxes differ" for name, n in worded.items())
+        + "."
+    ]
+    lines += [
+        "",
+        ciw_part(draw(sizes[0].network, pooled=True), repetitions),
+        "",
+        "## Cost a box",
+        *flatness_table(sizes, found),
+    ]
+    lines += ["## Memory", *memory_table(("", "-200k", "-1m"))]
+    for title, file in (("the reference corridor", file_of("")), ("the baseline", BASELINE)):
+        runs = [stages.seconds(file) for _ in range(repetitions)]
+        lines += [f"## Where the time of {title} goes", *stage_tables(runs, stages.profile(file, FUNCTIONS))]
+    text = re.sub("\n{3,}", "\n\n", "\n".join(lines).strip())
+    RESULT.write_text(f"{text}\n")
+    print(f"written: {RESULT.relative_to(HERE.parent)}")
+    if any(n for counts in (*differ.values(), worded) for n in counts.values()):
+        raise SystemExit("not all came to the same results: what differs was not the same work")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The reference corridor as plain numbers and arrays, for those who simulate it without the program.
+
+The draws are those of the program itself, by the same names, so that whoever follows the same rules gets the same hours
+to the bit. The rules are told in benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.model.calendars import Times
+from sim.model.calendars import lay_out as lay_out_calendar
+from sim.model.clock import Streams, snap
+from sim.model.demand import lay_out as lay_out_demand
+from sim.network import Network
+from sim.scenario.schema import FleetService
+from sim.scenario.variates import Variate
+
+Floats = NDArray[np.float64]
+
+VOYAGE_H = 24.0  # the shortest round trip on average: so many voyages are drawn ahead
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """All times in hours. Boxes are numbered in order of release; box i came with block train i // train."""
+
+    end: float
+    train: int  # boxes of a block train, in and out
+    tracks: int  # at the station before the sea
+    station_cranes: int  # at each track
+    pooled: bool  # the station's cranes take box after box, whichever train it came with; else each track has its own
+    ships: int
+    capacity: int  # boxes
+    berths: int  # at each port
+    quay_cranes: int  # at each berth
+    wait: float
+    from_berthing: bool  # the ship's wait counts from its berthing; else from its opening
+    gauge_tracks: int
+    released: Floats  # of each block
+    arrived: Floats  # of each block, at the station before the sea
+    unload: Floats  # of each box at that station
+    load: Floats  # of each box, and so on
+    discharge: Floats
+    out: Floats  # of each ship and voyage, at sea
+    back: Floats
+    to_gauge: Floats  # of each block, for the train out whose first box came with it
+    change: Floats
+    onward: Floats
+    closes: Floats  # the weather
+    opens: Floats
+
+    @property
+    def boxes(self) -> int:
+        return len(self.unload)
+
+    @property
+    def blocks(self) -> int:
+        return len(self.released)
+
+
+def draw(network: Network, replication: int = 0, *, pooled: bool = False, from_berthing: bool = False) -> Corridor:
+    """The corridor of the scenario `network` in one replication. The scenario language cannot say `pooled` and
+    `from_berthing` yet: the program simulates the corridor without them."""
+    model = network.model
+    times = Times(model.run.start, snap(-model.run.warm_up), snap(model.run.length + model.run.run_out))
+    streams = Streams(model.run.seed, replication)
+    traffic = lay_out_demand(network, times, streams)[0]
+    closures = lay_out_calendar(model.calendars, "weather", times, streams)
+    station, port = model.terminals["east-rail"].berths["tracks"], model.ports["east"].berths["quay"]
+    ships, gauge = model.fleets["ships"], model.borders["gauge"]
+    crossing = model.services["crossing"]
+    assert isinstance(crossing, FleetService)
+    voyages = int(times.end / VOYAGE_H) + 3
+
+    def undisturbed(link: str, speed: float | None) -> float:
+        return snap(model.links[link].distance / float(speed or 0))
+
+    def delay(link: str) -> Variate:
+        found = model.links[link].delay
+        assert found is not None
+        return found
+
+    def rail(link: str, start: str) -> Floats:
+        hours = undisturbed(link, model.links[link].speed)
+        return hours + traffic.per_block(f"train/run/{link}/{start}", delay(link), hours)
+
+    def sea(start: str) -> Floats:
+        hours = undisturbed("sea", ships.speed)
+        names = [f"vehicle/ships/{ship}/run/sea/{start}" for ship in range(ships.vessels or 0)]
+        return hours + np.array([streams.durations(name, delay("sea"), voyages, hours) for name in names])
+
+    released = traffic.released[:: traffic.flow.block]
+    return Corridor(
+        end=times.end,
+        train=traffic.flow.block,
+        tracks=station.count,
+        station_cranes=station.cranes,
+        pooled=pooled,
+        ships=ships.vessels or 0,
+        capacity=int(ships.capacity),
+        berths=port.count,
+        quay_cranes=port.cranes,
+        wait=snap(crossing.stops["east"].wait),
+        from_berthing=from_berthing,
+        gauge_tracks=gauge.servers or 0,
+        released=released,
+        arrived=released + undisturbed("hub-east", model.links["hub-east"].speed),
+        unload=traffic.per_unit("discharge/east-rail/tracks", station.discharge),
+        load=traffic.per_unit("load/east/quay", port.load),
+        discharge=traffic.per_unit("discharge/west/quay", port.discharge),
+        out=sea("east"),
+        back=sea("west"),
+        to_gauge=rail("west-gauge", "west-rail"),
+        change=traffic.per_block("documents/gauge/time", gauge.time),
+        onward=rail("gauge-market", "gauge"),
+        closes=np.array(closures.starts),
+        opens=np.array(closures.ends),
+    )

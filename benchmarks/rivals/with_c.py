@@ -1,0 +1,55 @@
+"""The reference corridor in C (loop.c): the practical limit. The machine's `cc` compiles it at the first use."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.corridor import Corridor, Floats
+
+SOURCE = Path(__file__).with_name("loop.c")
+COMPILE = ("cc", "-O3", "-march=native", "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+HOURS = ("end", "wait")
+WHOLE = ("boxes", "blocks", "train", "tracks", "station_cranes", "pooled", "ships", "capacity", "berths", "quay_cranes")
+WHOLE_TOO = ("from_berthing", "gauge_tracks")
+ARRAYS = ("arrived", "unload", "load", "discharge", "out", "back", "to_gauge", "change", "onward", "closes", "opens")
+
+
+class Arguments(ctypes.Structure):
+    """`Corridor` of loop.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_double) for name in HOURS),
+        *((name, ctypes.c_int64) for name in (*WHOLE, *WHOLE_TOO, "voyages", "closures")),
+        *((name, ctypes.POINTER(ctypes.c_double)) for name in (*ARRAYS, "delivered")),
+    )
+
+
+def available() -> bool:
+    """Whether there is a compiler."""
+    return shutil.which(COMPILE[0]) is not None
+
+
+def simulate(corridor: Corridor) -> Floats:
+    """The hour at which each box is delivered; NaN: not by the end."""
+    delivered = np.full(corridor.boxes, np.nan)
+    numbers = {name: getattr(corridor, name) for name in (*HOURS, *WHOLE, *WHOLE_TOO)}
+    arrays = {name: np.ascontiguousarray(getattr(corridor, name)) for name in ARRAYS} | {"delivered": delivered}
+    pointers = {name: array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for name, array in arrays.items()}
+    sizes = {"voyages": corridor.out.shape[1], "closures": len(corridor.closes)}
+    compiled().simulate(ctypes.byref(Arguments(**numbers, **sizes, **pointers)))
+    return delivered
+
+
+@cache
+def compiled() -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder, "loop.so")
+        subprocess.run([*COMPILE, SOURCE, "-o", library, "-lm"], check=True)
+        return ctypes.CDLL(str(library))

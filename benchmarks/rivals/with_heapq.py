@@ -1,0 +1,254 @@
+"""The reference corridor as an event loop by hand: one heap, one event a move of a box, no library."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from benchmarks.corridor import Corridor, Floats
+
+
+def simulate(corridor: Corridor) -> Floats:
+    """The hour at which each box is delivered; NaN: not by the end."""
+    return np.array(Loop(corridor).run())
+
+
+class Cranes:
+    """Cranes that take waiting boxes in turn; `done` is called with the cranes and the box after each move."""
+
+    __slots__ = ("done", "hours", "idle", "number", "ship", "waiting")
+
+    def __init__(self, number: int, hours: list[float], done: Callable[..., None], ship: Any = None) -> None:
+        self.number = self.idle = number
+        self.hours = hours
+        self.done = done
+        self.ship = ship
+        self.waiting: deque[tuple[int, int]] = deque()  # ticket and box
+
+
+class Ship:
+    __slots__ = ("back", "berthed", "cargo", "cranes", "left", "open", "out", "voyage")
+
+    def __init__(self, out: list[float], back: list[float]) -> None:
+        self.out = iter(out)
+        self.back = iter(back)
+        self.voyage = 0
+        self.cranes: Any = None
+        self.berthed = 0.0
+        self.open = False  # takes boxes
+        self.cargo: list[int] = []
+        self.left = 0  # moves still to do
+
+
+class Port:
+    __slots__ = ("berthed", "free", "queue")
+
+    def __init__(self, berths: int, berthed: Callable[[Ship], None]) -> None:
+        self.free = berths
+        self.queue: deque[Ship] = deque()
+        self.berthed = berthed
+
+
+class Loop:
+    def __init__(self, corridor: Corridor) -> None:
+        c = self.corridor = corridor
+        self.now = 0.0
+        self.heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.tickets = 0  # what happens at the same time happens in their order
+        self.closes, self.opens = c.closes.tolist(), c.opens.tolist()
+        self.delivered = [float("nan")] * c.boxes
+        groups, cranes = (1, c.tracks * c.station_cranes) if c.pooled else (c.tracks, c.station_cranes)
+        self.tracks = [Cranes(cranes, c.unload.tolist(), self.unloaded) for _ in range(groups)]
+        self.trains: deque[int] = deque()
+        self.yard: deque[int] = deque()
+        self.lane: deque[Ship] = deque()  # berthed in the east; the first takes boxes
+        self.east, self.west = Port(c.berths, self.berthed_east), Port(c.berths, self.berthed_west)
+        self.load, self.discharge = c.load.tolist(), c.discharge.tolist()
+        self.train: list[int] = []
+        self.to_gauge, self.change, self.onward = c.to_gauge.tolist(), c.change.tolist(), c.onward.tolist()
+        self.gauge_free = c.gauge_tracks
+        self.gauge_queue: deque[tuple[list[int], int]] = deque()
+
+    def run(self) -> list[float]:
+        for number, (out, back) in enumerate(zip(self.corridor.out.tolist(), self.corridor.back.tolist(), strict=True)):
+            self.at(0.0, self.arrive, self.west if number % 2 else self.east, Ship(out, back))
+        for block, arrived in enumerate(self.corridor.arrived.tolist()):
+            self.at(arrived, self.train_in, block)
+        heap, end = self.heap, self.corridor.end
+        while heap and heap[0][0] < end:
+            self.now, _, happen, what = heappop(heap)
+            happen(*what)
+        return self.delivered
+
+    def at(self, t: float, happen: Callable[..., None], *what: object) -> None:
+        self.tickets += 1
+        heappush(self.heap, (t, self.tickets, happen, what))
+
+    def when_open(self, happen: Callable[..., None], *what: object) -> None:
+        k = bisect_right(self.closes, self.now) - 1
+        if k >= 0 and self.now < self.opens[k]:
+            self.at(self.opens[k], happen, *what)
+        else:
+            happen(*what)
+
+    def work(self, cranes: Cranes, box: int) -> None:
+        """A box asks for a crane, and draws the ticket of the end of its move."""
+        self.tickets += 1
+        if cranes.idle:
+            cranes.idle -= 1
+            heappush(self.heap, (self.now + cranes.hours[box], self.tickets, cranes.done, (cranes, box)))
+        else:
+            cranes.waiting.append((self.tickets, box))
+
+    def next_box(self, cranes: Cranes) -> None:
+        if cranes.waiting:
+            ticket, box = cranes.waiting.popleft()
+            heappush(self.heap, (self.now + cranes.hours[box], ticket, cranes.done, (cranes, box)))
+        else:
+            cranes.idle += 1
+
+    # the station before the sea
+
+    def train_in(self, block: int) -> None:
+        track = next((x for x in self.tracks if self.corridor.pooled or x.idle == x.number), None)
+        if track is None:
+            self.trains.append(block)
+        else:
+            self.unload(track, block)
+
+    def unload(self, track: Cranes, block: int) -> None:
+        size = self.corridor.train
+        for box in range(block * size, (block + 1) * size):
+            self.work(track, box)
+
+    def unloaded(self, track: Cranes, box: int) -> None:
+        self.next_box(track)
+        if self.trains and track.idle == track.number:
+            self.unload(track, self.trains.popleft())
+        if self.lane:
+            self.assign(self.lane[0], box)
+        else:
+            self.yard.append(box)
+
+    # ships
+
+    def arrive(self, port: Port, ship: Ship) -> None:
+        self.when_open(self.ask, port, ship)
+
+    def ask(self, port: Port, ship: Ship) -> None:
+        if port.free:
+            port.free -= 1
+            self.when_open(port.berthed, ship)
+        else:
+            port.queue.append(ship)
+
+    def give_back(self, port: Port) -> None:
+        if port.queue:
+            self.when_open(port.berthed, port.queue.popleft())
+        else:
+            port.free += 1
+
+    def berthed_east(self, ship: Ship) -> None:
+        ship.berthed = self.now
+        self.lane.append(ship)
+        if self.lane[0] is ship:
+            self.open(ship)
+
+    def open(self, ship: Ship) -> None:
+        ship.open = True
+        ship.cranes = Cranes(self.corridor.quay_cranes, self.load, self.loaded, ship)
+        while self.yard and ship.open:
+            self.assign(ship, self.yard.popleft())
+        wait = self.corridor.wait
+        patience = max(ship.berthed + wait, self.now)
+        if ship.open and self.corridor.from_berthing:
+            self.at(patience, self.waited, ship, ship.voyage)
+        elif ship.open:
+            self.at(patience, self.waited_in_vain, ship, ship.voyage)
+            self.at(self.now + wait, self.waited, ship, ship.voyage)
+
+    def assign(self, ship: Ship, box: int) -> None:
+        ship.cargo.append(box)
+        ship.left += 1
+        self.work(ship.cranes, box)
+        if len(ship.cargo) == self.corridor.capacity:
+            self.close(ship)
+
+    def waited_in_vain(self, ship: Ship, voyage: int) -> None:
+        if not ship.cargo:
+            self.waited(ship, voyage)
+
+    def waited(self, ship: Ship, voyage: int) -> None:
+        if ship.open and ship.voyage == voyage:
+            self.close(ship)
+
+    def close(self, ship: Ship) -> None:
+        ship.open = False
+        self.lane.popleft()
+        if not ship.left:
+            self.when_open(self.leave_east, ship)
+        if self.lane:
+            self.open(self.lane[0])
+
+    def loaded(self, cranes: Cranes, _: int) -> None:
+        self.next_box(cranes)
+        ship = cranes.ship
+        ship.left -= 1
+        if not ship.left and not ship.open:
+            self.when_open(self.leave_east, ship)
+
+    def leave_east(self, ship: Ship) -> None:
+        self.at(self.now + next(ship.out), self.arrive, self.west, ship)
+        self.give_back(self.east)
+
+    def berthed_west(self, ship: Ship) -> None:
+        cranes = Cranes(self.corridor.quay_cranes, self.discharge, self.landed, ship)
+        ship.left = len(ship.cargo)
+        for box in ship.cargo:
+            self.work(cranes, box)
+        if not ship.cargo:
+            self.when_open(self.leave_west, ship)
+
+    def landed(self, cranes: Cranes, box: int) -> None:
+        self.next_box(cranes)
+        ship = cranes.ship
+        ship.left -= 1
+        if not ship.left:
+            self.when_open(self.leave_west, ship)
+        self.train.append(box)
+        if len(self.train) == self.corridor.train:
+            block = self.train[0] // self.corridor.train
+            self.at(self.now + self.to_gauge[block], self.at_gauge, self.train, block)
+            self.train = []
+
+    def leave_west(self, ship: Ship) -> None:
+        ship.cargo = []
+        ship.voyage += 1
+        self.at(self.now + next(ship.back), self.arrive, self.east, ship)
+        self.give_back(self.west)
+
+    # trains after the sea
+
+    def at_gauge(self, train: list[int], block: int) -> None:
+        if self.gauge_free:
+            self.gauge_free -= 1
+            self.at(self.now + self.change[block], self.changed, train, block)
+        else:
+            self.gauge_queue.append((train, block))
+
+    def changed(self, train: list[int], block: int) -> None:
+        self.at(self.now + self.onward[block], self.arrived, train)
+        if self.gauge_queue:
+            train, block = self.gauge_queue.popleft()
+            self.at(self.now + self.change[block], self.changed, train, block)
+        else:
+            self.gauge_free += 1
+
+    def arrived(self, train: list[int]) -> None:
+        for box in train:
+            self.delivered[box] = self.now
