@@ -97,7 +97,7 @@ def draw(network: Network, replication: int = 0, *, pooled: bool = False, from_b
     return Corridor(
         end=times.end,
         train=traffic.flow.block,
-        tracks=station.count,
+        tracks=1,
         station_cranes=station.cranes,
         pooled=pooled,
         ships=ships.vessels or 0,

@@ -15,6 +15,12 @@ from sim.model.journal import GRANTED, NAN, RELEASED, Claim, Recorder
 Story = Generator[simpy.Event, Any, Any]
 
 
+def _call_up(env: simpy.Environment, turn: simpy.Event) -> None:
+    """Let the first in a queue go on in this moment, before anyone who asks for a place in the same moment."""
+    turn._ok, turn._value = True, None
+    env.schedule(turn, priority=simpy.events.URGENT)
+
+
 class Pool:
     """`capacity` equal places: berths of one kind, tracks, customs desks. Priority first, then order of arrival."""
 
@@ -46,7 +52,7 @@ class Pool:
         if self._queue:
             _, _, first, turn = heappop(self._queue)
             first[GRANTED] = now
-            turn.succeed()
+            _call_up(self.env, turn)
         else:
             self._free += 1
 
@@ -80,7 +86,7 @@ class Yard:
             first, claim, turn = self._queue.popleft()
             self._take(first, now)
             claim[GRANTED] = claim[RELEASED] = now
-            turn.succeed()
+            _call_up(self.env, turn)
 
     def _take(self, room: float, now: float) -> None:
         self.used += room

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 
 import numpy as np
 
@@ -20,12 +20,14 @@ def work(
     closures: Closures,
     effect: Effect,
     ranks: Ids | None = None,
+    free: list[float] | None = None,
 ) -> tuple[Floats, Floats, float]:
     """When each of `count` units' moves begins and ends, and when all are done.
 
     start: the cranes are there from this hour. ready: hours at which each unit stands there; none: all are there by
     then. moves: hours of each move. ranks: classes of the units if there are several, the lowest first; the units are
-    in the order of rank and, within it, of readiness. A closure suspends the work, keeps it from starting
+    in the order of rank and, within it, of readiness. free: if others use the cranes, too, when each of them is free;
+    it is put forward. A closure suspends the work, keeps it from starting
     (do-not-start) or lets it go on.
     """
     last = start if ready is None else ready.max().item()
@@ -36,9 +38,9 @@ def work(
             start = closures.next_open(start if ready is None else max(start, ready.min().item()))
         elif effect == "suspend":
             total = moves * count if isinstance(moves, float) else moves.sum().item()
-            if closures.touch(start, last + total):
-                return _suspended(start, ready, moves, count, cranes, closures, ranks)
-    return _work(start, ready, moves, count, cranes, ranks)
+            if closures.touch(start, max([last, *free] if free else [last]) + total):
+                return _suspended(start, ready, moves, count, cranes, closures, ranks, free)
+    return _work(start, ready, moves, count, cranes, ranks, free)
 
 
 def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -> tuple[float, float]:
@@ -58,53 +60,71 @@ def _suspended(
     cranes: int,
     closures: Closures,
     ranks: Ids | None,
+    free: list[float] | None,
 ) -> tuple[Floats, Floats, float]:
     """The same on the working clock."""
     start = closures.working(np.array([start])).item()
     ready = None if ready is None else closures.working(ready)
-    begins, ends, _ = _work(start, ready, moves, count, cranes, ranks)
+    if free is not None:
+        free[:] = closures.working(np.array(free)).tolist()
+    begins, ends, _ = _work(start, ready, moves, count, cranes, ranks, free)
+    if free is not None:
+        free[:] = closures.finishes(np.array(free)).tolist()
     begins = closures.begins(begins)
     ends = np.maximum(begins, closures.finishes(ends))  # a move that takes no time is done when it begins
     return begins, ends, ends.max().item()
 
 
 def _work(
-    start: float, ready: Floats | None, moves: Hours, count: int, cranes: int, ranks: Ids | None
+    start: float,
+    ready: Floats | None,
+    moves: Hours,
+    count: int,
+    cranes: int,
+    ranks: Ids | None,
+    free: list[float] | None,
 ) -> tuple[Floats, Floats, float]:
-    if ready is None and isinstance(moves, float):  # all cranes work in step
-        ends: Floats = start + (np.arange(cranes, cranes + count) // cranes).astype(float) * moves
+    if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
+        ends = start + (np.arange(cranes, cranes + count) // cranes).astype(float) * moves
         return ends - moves, ends, ends.item(-1)
-    if isinstance(moves, float):
-        moves = np.full(count, moves)
+    each = np.full(count, moves) if isinstance(moves, float) else moves
+    if cranes == 1 and free is None and (ready is None or ranks is None):
+        done = each.cumsum()  # one move after the other, or as soon as the unit is there
+        done += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (done - each))
+        return done - each, done, done.item(-1)
+    at = [start] * count if ready is None else np.maximum(ready, start).tolist()
+    if free is None:
+        free = [start] * cranes
     if ready is not None and ranks is not None:
-        return _by_rank(start, ready, moves, cranes, ranks)
-    if cranes == 1:  # one move after the other, or as soon as the unit is there
-        done = moves.cumsum()
-        done += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (done - moves))
-        return done - moves, done, done.item(-1)
-    free = [start] * cranes
-    begins = []
-    ends_list = []
-    for at, move in zip([start] * count if ready is None else ready.tolist(), moves.tolist(), strict=True):
-        begin = free[0] if free[0] > at else at
-        end = begin + move
+        ends = _by_rank(at, each.tolist(), free, ranks)
+    else:
+        ends = _by_the_first_free(at, each.tolist(), free)
+    return ends - each, ends, ends.max().item()
+
+
+def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> Floats:
+    """When each unit's move ends; `free` is put forward."""
+    ends = []
+    heapify(free)
+    for there, move in zip(at, moves, strict=True):
+        crane = free[0]
+        end = (crane if crane > there else there) + move
         heapreplace(free, end)
-        begins.append(begin)
-        ends_list.append(end)
-    return np.array(begins), np.array(ends_list), max(free)
+        ends.append(end)
+    return np.array(ends)
 
 
-def _by_rank(start: float, ready: Floats, moves: Floats, cranes: int, ranks: Ids) -> tuple[Floats, Floats, float]:
+def _by_rank(at: list[float], moves: list[float], free: list[float], ranks: Ids) -> Floats:
     """A crane that is free takes, of the units that stand there, that of the lowest rank that was ready first."""
-    coming = np.lexsort((ranks, ready)).tolist()[::-1]
-    free = [start] * cranes
+    coming = np.lexsort((ranks, np.array(at))).tolist()[::-1]
     there: list[int] = []  # units are numbered in the order of their rank and readiness
-    begins, ends = np.empty(len(moves)), np.empty(len(moves))
+    ends = np.empty(len(moves))
+    heapify(free)
     while coming or there:
-        now = free[0] if there else max(free[0], ready.item(coming[-1]))
-        while coming and ready.item(coming[-1]) <= now:
+        now = free[0] if there else max(free[0], at[coming[-1]])
+        while coming and at[coming[-1]] <= now:
             heappush(there, coming.pop())
         unit = heappop(there)
-        begins[unit], ends[unit] = now, now + moves.item(unit)
-        heapreplace(free, ends.item(unit))
-    return begins, ends, max(free)
+        ends[unit] = end = now + moves[unit]
+        heapreplace(free, end)
+    return ends

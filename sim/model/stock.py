@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Generator
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import simpy
@@ -23,8 +23,8 @@ INF = float("inf")
 class Rule:
     """When a vehicle that takes cargo leaves."""
 
-    wait: float  # h, at the latest after `opening` or the first unit
-    from_opening: bool
+    wait: float  # h, at the latest after `count_from`
+    count_from: Literal["berthing", "opening", "first-unit"]
     min_room: float  # of the load, in space
     empty_after: float  # h without cargo, after which it leaves empty; inf: never
 
@@ -32,10 +32,11 @@ class Rule:
 class Taker:
     """A vehicle that takes cargo: what fits on it, since when, and the alarm that it waits for."""
 
-    __slots__ = ("accepts", "alarm", "closing", "free_since", "opened", "room", "rule")
+    __slots__ = ("accepts", "alarm", "berthed", "closing", "free_since", "opened", "room", "rule")
 
-    def __init__(self, accepts: frozenset[str], room: float, rule: Rule, now: float) -> None:
+    def __init__(self, accepts: frozenset[str], room: float, rule: Rule, berthed: float, now: float) -> None:
         self.accepts = accepts
+        self.berthed = berthed
         self.room = room
         self.rule = rule
         self.free_since = now
@@ -246,8 +247,10 @@ def _closing(taker: Taker, queues: list[Queue], smallest: float) -> float:
         first, enough, full = _known_together(filled, taker, smallest)
     if first > patience:  # nothing came in time
         return patience
-    waited = (opened if rule.from_opening else max(first, opened)) + rule.wait
-    return min(full, max(waited, enough))
+    since = max(first, opened)
+    if rule.count_from != "first-unit":
+        since = opened if rule.count_from == "opening" else taker.berthed
+    return min(full, max(since + rule.wait, enough, opened))
 
 
 def _known_together(queues: list[Queue], taker: Taker, smallest: float) -> tuple[float, float, float]:

@@ -56,6 +56,7 @@ class Task:
     cranes: int
     closures: Closures
     effect: Effect
+    shared: list[float] | None  # when each of the cranes is free, if others use them, too
 
     def moves(self, loads: list[Load]) -> Hours:
         """Hours of the move of each unit."""
@@ -96,28 +97,32 @@ class Line:
         self.load = float(fleet.capacity) * load_share(world.model, fleet)
         self.room = self.load + HAIR
         self.halts = {place: self._halt(world, service, place) for place in service.stops}
-        self.voyages: dict[tuple[int, str], list[Voyage]] = {}  # of trains made up, by traffic, halt and block
+        # of trains made up: how many began with each block, and their delays by traffic, number, halt and block
+        self.begun: dict[tuple[int, int], int] = {}
+        self.voyages: dict[tuple[int, int, str], list[Voyage]] = {}
 
     def _halt(self, world: World, service: FleetService, place: str) -> Halt:
         stop = service.stops[place]
         other = next(p for p in service.stops if p != place)
         rule = Rule(
             snap(stop.wait),
-            stop.count_from == "opening",
+            stop.count_from,
             stop.min_load * self.load,
             INF if stop.empty_after is None or self.fleet.train_sets == "unlimited" else snap(stop.empty_after),
         )
         terminal = world.network.terminal(place)
         closures = world.closures(terminal.calendar)
-        weather, berths = terminal.weather, terminal.berths[stop.berth]
+        berths = terminal.berths[stop.berth]
+        weather = berths.weather or terminal.weather
+        cranes = world.cranes.setdefault((place, stop.berth), [-INF] * berths.cranes) if berths.shared else None
         return Halt(
             place,
             world.place_number[place],
             other,
             stop.waits_at == "off-berth",
             rule,
-            _task(f"discharge/{place}/{stop.berth}", berths, berths.discharge, closures, weather.discharge),
-            _task(f"load/{place}/{stop.berth}", berths, berths.load, closures, weather.load),
+            _task(f"discharge/{place}/{stop.berth}", berths, berths.discharge, closures, weather.discharge, cranes),
+            _task(f"load/{place}/{stop.berth}", berths, berths.load, closures, weather.load, cranes),
             world.pools[place, stop.berth],
             world.stocks[place, self.fleet.service],
             self._stretches(world, service, place),
@@ -150,9 +155,11 @@ class Line:
         return Stretch(len(world.recorder.ways) - 1, track, ways[0], sum(hours), tuple(delays), border)
 
 
-def _task(key: str, berths: Berths, hours: Variate, closures: Closures, effect: Effect) -> Task:
+def _task(
+    key: str, berths: Berths, hours: Variate, closures: Closures, effect: Effect, shared: list[float] | None
+) -> Task:
     each = snap(hours.mean) if hours.constant else None
-    return Task(key, berths.per == "vehicle", hours, each, snap(berths.fixed), berths.cranes, closures, effect)
+    return Task(key, berths.per == "vehicle", hours, each, snap(berths.fixed), berths.cranes, closures, effect, shared)
 
 
 def start_fleets(world: World) -> None:
@@ -217,17 +224,21 @@ def _voyages(halt: Halt, count: int, values: Callable[[str, Variate, float], Flo
 
 
 def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]:
-    """Draws of a train made up for one load, addressed by the block that it carries."""
+    """Draws of a train made up for one load, addressed by the block of its first unit, and by how many trains began
+    with that block before."""
+    number = line.begun.get((traffic.index, block), 0) + 1
+    line.begun[traffic.index, block] = number
+    name = "train" if number == 1 else f"train/{number}"
 
     def draw(key: str, variate: Variate) -> float:
-        return traffic.per_block(f"train/{key}", variate).item(block)
+        return traffic.per_block(f"{name}/{key}", variate).item(block)
 
     def delays(halt: Halt) -> Voyage:
-        known = line.voyages.get((traffic.index, halt.place))
+        known = line.voyages.get((traffic.index, number, halt.place))
         if known is None:
             blocks = traffic.count // traffic.flow.block
-            known = _voyages(halt, blocks, lambda key, law, hours: traffic.per_block(f"train/{key}", law, hours))
-            line.voyages[traffic.index, halt.place] = known
+            known = _voyages(halt, blocks, lambda key, law, hours: traffic.per_block(f"{name}/{key}", law, hours))
+            line.voyages[traffic.index, number, halt.place] = known
         return known[block]
 
     return draw, delays
@@ -236,7 +247,7 @@ def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]
 def form_trains(world: World, line: Line, halt: Halt) -> Story:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
-        taker = Taker(line.accepts, line.room, halt.rule, world.env.now)
+        taker = Taker(line.accepts, line.room, halt.rule, world.env.now, world.env.now)
         loads = yield from halt.stock.load(taker)
         traffic = loads[0].traffic
         train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of(loads[0].ids[:1]).item()))
@@ -276,7 +287,7 @@ class Vehicle:
                     claim = None
             else:
                 call.brings_nothing()
-            taker = Taker(line.accepts, line.room, halt.rule, now)
+            taker = Taker(line.accepts, line.room, halt.rule, call.berthed, now)
             cargo = yield from halt.stock.load(taker)
             now = call.closed = taker.closing
             call.opened = taker.opened
@@ -421,7 +432,15 @@ class Vehicle:
             load = loads[0]
             ready = _each(load) if in_turn else None
             begins, ends, done = work(
-                start, ready, task.moves(loads), len(load.ids), task.cranes, task.closures, task.effect
+                start,
+                ready,
+                task.moves(loads),
+                len(load.ids),
+                task.cranes,
+                task.closures,
+                task.effect,
+                None,
+                task.shared,
             )
             return [(begins, ends)], done
         edges = [0, *accumulate([len(load.ids) for load in loads])]
@@ -432,7 +451,9 @@ class Vehicle:
             order = np.lexsort((ready, ranks))
             ready, ranks = ready[order], ranks[order] if ranks[0] != ranks[-1] else None
             moves = moves if isinstance(moves, float) else moves[order]
-        begins, ends, done = work(start, ready, moves, edges[-1], task.cranes, task.closures, task.effect, ranks)
+        begins, ends, done = work(
+            start, ready, moves, edges[-1], task.cranes, task.closures, task.effect, ranks, task.shared
+        )
         if order is not None:
             back = order.argsort()
             begins, ends = begins[back], ends[back]

@@ -78,6 +78,7 @@ class World:
         self.sections: dict[tuple[str, str], list[Section]] = {}  # of consignments that go by themselves
         self.timetables: dict[str, tuple[Floats, Floats, Floats]] = {}
         self.yards: dict[tuple[str, str], Yard] = {}
+        self.cranes: dict[tuple[str, str], list[float]] = {}  # that serve all berths of a kind: when each is free
         self.desks: dict[str, Desk] = {}  # of terminals and ports
         self.borders: dict[str, Desk] = {}
         self._build_places()

@@ -458,6 +458,25 @@ def check_services(model: Model) -> list[Fault]:
     ]
 
 
+def check_waiting(model: Model) -> list[Fault]:
+    """Only a ship that waits at its berth can count from berthing, or hold cranes that others wait for."""
+    faults = []
+    for name, service in model.services.items():
+        if not isinstance(service, FleetService):
+            continue
+        for place, stop in service.stops.items():
+            path = ("services", name, "stops", place)
+            terminal = model.terminals.get(place) or model.ports.get(place)
+            berths = terminal.berths.get(stop.berth) if terminal is not None else None
+            if stop.count_from == "berthing" and stop.waits_at == "off-berth":
+                message = 'found "berthing", but it waits for its load off the berth; allowed then: opening, first-unit'
+                faults.append(Fault((*path, "count_from"), message))
+            if stop.waits_at == "berth" and berths is not None and berths.shared and berths.per == "unit":
+                message = f'"{place}" shares its cranes out, so a vehicle cannot hold them while it waits for its load'
+                faults.append(Fault((*path, "waits_at"), message))
+    return faults
+
+
 def check_fleets(model: Model) -> list[Fault]:
     """A fleet is of ships or of train sets, as its service is, and can carry what it accepts."""
     faults = []
@@ -564,6 +583,7 @@ SENSE: tuple[Callable[[Model], list[Fault]], ...] = (
     check_documents,
     check_calendars,
     check_services,
+    check_waiting,
     check_fleets,
     check_routes,
     check_demand,

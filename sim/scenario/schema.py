@@ -121,24 +121,6 @@ class Border(Documents):
     calendar: Id | None = None  # no papers are taken up while it is closed
 
 
-class Berths(Block):
-    """Berths or loading tracks of one kind, and what works there."""
-
-    count: Count  # places for one vehicle each
-    cranes: Count = 1  # at each berth
-    discharge: Variate  # time of one move (per: unit) or of the whole vehicle (per: vehicle)
-    load: Variate
-    per: Literal["unit", "vehicle"] = "unit"  # what the times above are for
-    fixed: Duration = Duration(0.0)  # each time a berth is taken, before the first move: mooring, survey, shunting
-
-
-class Yard(Block):
-    """Standing room for cargo that waits to go on. Full: the vehicle that brings more must wait."""
-
-    limit: Space  # all that stands there, and all that is about to be put down
-    direction: Direction | None = None  # none: both together
-
-
 class Weather(Block):
     """What a closure does to each phase of a call."""
 
@@ -146,6 +128,26 @@ class Weather(Block):
     discharge: Effect = "suspend"  # suspend: work stands still; do-not-start: what has begun goes on
     load: Effect = "suspend"  # likewise
     leave: StartEffect = "do-not-start"  # as enter
+
+
+class Berths(Block):
+    """Berths or loading tracks of one kind, and what works there."""
+
+    count: Count  # places for one vehicle each
+    cranes: Count = 1  # at each berth; if they are shared: of all berths of this kind together
+    shared: bool = False  # cranes: they serve vehicle by vehicle, in the order in which work on each can begin
+    discharge: Variate  # time of one move (per: unit) or of the whole vehicle (per: vehicle)
+    load: Variate
+    per: Literal["unit", "vehicle"] = "unit"  # what the times above are for
+    fixed: Duration = Duration(0.0)  # each time a berth is taken, before the first move: mooring, survey, shunting
+    weather: Weather | None = None  # what closures do here; none: what they do at the whole terminal or port
+
+
+class Yard(Block):
+    """Standing room for cargo that waits to go on. Full: the vehicle that brings more must wait."""
+
+    limit: Space  # all that stands there, and all that is about to be put down
+    direction: Direction | None = None  # none: both together
 
 
 class Terminal(Block):
@@ -174,7 +176,9 @@ class Stop(Block):
 
     berth: Id  # kind of berth at the terminal
     wait: Duration  # leaves at the latest so long after `count_from`, full or not
-    count_from: Literal["opening", "first-unit"] = "first-unit"  # it takes cargo, or the first unit is there
+    count_from: Literal["berthing", "opening", "first-unit"] = (
+        "first-unit"  # it berths; takes cargo; the first is there
+    )
     min_load: Share = Share(0.0)  # does not leave with less, unless empty
     empty_after: Duration | None = None  # leaves empty when nothing came so long after discharge; none: waits
     waits_at: Literal["berth", "off-berth"] = "off-berth"  # where it waits for its load: off-berth, in roads or siding

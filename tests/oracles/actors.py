@@ -127,7 +127,7 @@ class Halt:
         self.berths: Berths = terminal.berths[self.stop.berth]
         self.quay = corridor.quays[place, self.stop.berth]  # its berths, as places that are taken
         self.crowd = corridor.crowds[place, service]
-        self.weather = terminal.weather
+        self.weather = terminal.berths[self.stop.berth].weather or terminal.weather
         self.closed = corridor.calendar(terminal.calendar)
         self.entering = self.closed if self.weather.enter == "do-not-start" else OPEN
         self.leaving = self.closed if self.weather.leave == "do-not-start" else OPEN
@@ -148,12 +148,15 @@ class Vehicle:
         self.aboard: list[Box] = []
         self.berth: simpy.Event | None = None
         self.moored = -inf
+        self.train = 1  # of those made up that begin with the same block, the first
 
     def draw(self, key: str, variate: Variate, scale: float = 1.0) -> float:
         """Its n-th draw for this purpose; a train made up for one load draws with the block that it carries."""
         streams = self.corridor.world.streams
         if self.fleet.train_sets == "unlimited":
-            return streams.hours(f"train/{key}/{self.aboard[0].way.flow}", variate, self.aboard[0].block, scale)
+            box = self.aboard[0]
+            name = "train" if self.train == 1 else f"train/{self.train}"
+            return streams.hours(f"{name}/{key}/{box.way.flow}", variate, box.block, scale)
         self.drawn[key] += 1
         return streams.hours(f"vehicle/{self.name}/{key}", variate, self.drawn[key] - 1, scale)
 
@@ -255,7 +258,8 @@ class Vehicle:
         if room < rule.min_load * self.most:
             return inf
         first = min(box.log[box.leg]["ready"] for box in there)
-        return (opened if rule.count_from == "opening" else max(first, opened)) + on_grid(rule.wait)
+        since = {"berthing": self.moored, "opening": opened, "first-unit": max(first, opened)}[rule.count_from]
+        return since + on_grid(rule.wait)
 
     def load(self, halt: Halt) -> Story:
         """From the roads or the siding to a berth."""
@@ -306,6 +310,7 @@ class Corridor:
                 self.yards[place, name] = simpy.Container(self.env, float(yard.limit))
         self.crowds: dict[tuple[str, str], Crowd] = defaultdict(lambda: Crowd(self.env))
         self.numbers = count()
+        self.begun: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)  # trains made up of each fleet
         self.boxes = [box for way in range(len(network.itineraries)) for box in self.demand(way)]
         for fleet in self.model.fleets:
             self.start(fleet)
@@ -326,10 +331,14 @@ class Corridor:
             self.env.process(Vehicle(self, name, f"{name}/{n}").shuttle(places[n % 2]))
 
     def make_up_trains(self, fleet: str, place: str) -> Story:
+        begun = self.begun[fleet]  # trains that began with a block
         while True:
             train = Vehicle(self, fleet, "")
             yield from train.take_cargo(train.halts[place])
             if train.aboard:
+                first = train.aboard[0]
+                begun[first.way.flow, first.block] += 1
+                train.train = begun[first.way.flow, first.block]
                 self.env.process(train.one_trip(train.halts[place]))
 
     def demand(self, number: int) -> Iterator[Box]:
