@@ -219,6 +219,10 @@ class ToyNetwork:
     loading_days: float = 8.0
 
     @property
+    def itineraries(self) -> list[Any]:
+        return [SimpleNamespace(flow=flow, route=route) for flow, (*_, ways) in FLOWS.items() for route in ways]
+
+    @property
     def model(self) -> Any:
         return SimpleNamespace(
             title="A made-up baseline",
@@ -243,7 +247,10 @@ class ToyNetwork:
                     title="Feeders Aktau–Alat", kind="ships", via=[], stops={"aktau": 0, "alat": 0}
                 ),
             },
-            routes={key: SimpleNamespace(title=title) for key, (title, _, _) in ROUTES.items()},
+            routes={
+                key: SimpleNamespace(title=title, promise=(low, high)) for key, (title, low, high) in ROUTES.items()
+            },
+            demand={flow: SimpleNamespace(compare=True) for flow in FLOWS},
         )
 
 
@@ -401,9 +408,9 @@ def _links(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def result(name: str = "baseline", slowness: float = 1.0, replications: int = 4) -> Result:
+def result(name: str = "baseline", slowness: float = 1.0, replications: int = 4, loading_days: float = 8.0) -> Result:
     """A made-up result, computed in this process."""
-    network: Any = ToyNetwork(name=name, slowness=slowness, replications=replications)
+    network: Any = ToyNetwork(name=name, slowness=slowness, replications=replications, loading_days=loading_days)
     return run(network, workers=1, task=toy_measures)
 
 
