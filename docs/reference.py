@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.scenario.variates import BARE, LAWS, RAREST
+
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "sim" / "scenario" / "schema.py"
 PAGE = ROOT / "docs" / "scenario-reference.md"
@@ -21,6 +23,7 @@ PAGE = ROOT / "docs" / "scenario-reference.md"
 # How each kind of value is written. The test of this page gives every example to the program.
 VALUES: dict[str, tuple[str, str]] = {
     "Duration": ("a duration, zero or more", "36 h"),
+    "WarmUp": ("a duration, zero or more, or `auto`", "auto"),
     "PositiveDuration": ("a duration above zero", "365 d"),
     "Distance": ("a distance above zero", "3128 km"),
     "Speed": ("a speed above zero", "45 km/h"),
@@ -188,6 +191,29 @@ def escaped(row: str) -> str:
     return re.sub(r"`[^`]*`", lambda code: code[0].replace("|", r"\|"), row)
 
 
+# What each distribution is, for the table of its kind; a test of this page says when one is missing.
+DISTRIBUTIONS = {
+    "constant": "always the same",
+    "uniform": "all between two limits are equally likely",
+    "triangular": "a least, a likeliest and a largest value, as experts tell them",
+    "exponential": "no memory: breakdowns, gaps between arrivals",
+    "lognormal": "a long tail: papers, repairs, delays",
+    "weibull": "from many early values (cv above 1) to a narrow peak (cv far below 1)",
+    "gamma": "between exponential (cv 1) and normal (small cv)",
+    "erlang": "the sum of so many equal exponential stages",
+    "empirical": "straight lines between measured quantiles, from p0 to p100",
+}
+
+
+def distributions() -> str:
+    """The table of the distributions with the parameters that the program takes for each."""
+    rows = ["| `dist` | takes | what it is |", "|---|---|---|"]
+    for dist, ways in LAWS.items():
+        takes = ", or ".join(" and ".join(f"`{name}`" for name in names) for names in ways)
+        rows.append(f"| `{dist}` | {takes} | {DISTRIBUTIONS[dist]} |")
+    return "\n".join(rows)
+
+
 FRAME = """\
 <!-- Written by docs/reference.py from sim/scenario/schema.py: change the schema, then run `make docs`. -->
 # Scenario reference
@@ -203,6 +229,16 @@ hyphens.
 Each may also be a map `{{value: …, range: [low, high], source: id, grade: high, note: text}}`.
 
 {values}
+
+# Distributions
+
+{distributions}
+
+`cv` is the standard deviation over the mean, from {cv[0]:g} to {cv[1]:g}; `median` and `p95` set the distribution by
+these two quantiles. `shift` is added to what is drawn. `min` and `max` then cut the tails off: what lies between keeps
+its proportions, so the mean of the draws is another one. At least one draw in {rarest:,.0f} must be left between them.
+All draws are made by the inverse of the cumulative distribution from one uniform number each: a change of the
+parameters moves each draw, and swaps none.
 """
 
 
@@ -215,6 +251,9 @@ def reference() -> str:
     return FRAME.format(
         blocks="\n".join(section(schema, block) for block in in_order(schema)),
         values="\n\n".join(values),
+        distributions=distributions(),
+        cv=BARE["cv"],
+        rarest=1 / RAREST,
     )
 
 

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from sim.scenario.faults import ScenarioError
     from sim.scenario.load import Scenario, load
     from sim.show.views import ComparisonView, ResultView
-    from sim.study import Comparison, OnDone, Result, StudyError
+    from sim.study import BadStudyError, Comparison, OnDone, Result, StudyError
 
 __all__ = [
+    "BadStudyError",
     "Comparison",
     "Result",
     "Scenario",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BadStudyError": "sim.study",
     "Comparison": "sim.study",
     "Result": "sim.study",
     "Scenario": "sim.scenario.load",
@@ -64,6 +66,8 @@ def simulate(
     scenario: Scenario | str | os.PathLike[str],
     *,
     replications: int | Sequence[int] | None = None,
+    until: str | Sequence[str] = (),
+    most: int = 200,
     workers: int | None = None,
     on_done: OnDone | None = None,
 ) -> ResultView:
@@ -81,30 +85,37 @@ def simulate(
     from sim.show.views import view
     from sim.study import run
 
-    return view(run(_network(scenario), replications, workers=workers, on_done=on_done))
+    network = _network(scenario)
+    return view(run(network, replications, until=until, most=most, workers=workers, on_done=on_done))
 
 
 def compare(
     scenarios: Scenario | str | os.PathLike[str] | Sequence[Scenario | str | os.PathLike[str]],
     *,
     replications: int | Sequence[int] | None = None,
+    until: str | Sequence[str] = (),
+    most: int = 200,
     workers: int | None = None,
     on_done: OnDone | None = None,
 ) -> ResultView | ComparisonView:
     """Compare the routes of one scenario (a Result), or several scenarios with the first of them (a Comparison).
 
     Several are paired by replication: each meets the same demand and the same weather in all of them, so that
-    differences show with few replications. Parameters and errors are those of `simulate`; StudyError also if their
-    seeds differ.
+    differences show with few replications. Parameters and errors are those of `simulate`; a target may also bound a
+    difference, as in "difference.mean ± 0.5 d". BadStudyError also if their seeds, starts or warm-ups differ.
     """
     from sim.scenario.load import Scenario
     from sim.show.views import view, view_comparison
+    from sim.study import check_pairing, run_all, settle
     from sim.study import compare as pair
-    from sim.study import run
 
     several = [scenarios] if isinstance(scenarios, str | os.PathLike | Scenario) else scenarios
     networks = [_network(scenario) for scenario in several]  # all are checked before the first runs
-    results = [run(network, replications, workers=workers, on_done=on_done) for network in networks]
+    networks = settle(networks, workers=workers, on_done=on_done)
+    check_pairing(networks)
+    results = run_all(networks, replications, until=until, most=most, workers=workers, on_done=on_done)
+    if len(results) < len(networks):
+        raise KeyboardInterrupt
     return view(results[0]) if len(results) == 1 else view_comparison(pair(results))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sim.network import Network
     from sim.scenario.explain import Explanation
     from sim.scenario.load import Scenario
-    from sim.study import Result
+    from sim.study import BadStudyError, Result
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -149,7 +149,18 @@ def studies(command: Command) -> Command:
         show_default=True,
         help="Folder for the results; each scenario has its own in it.",
     )
-    return replications(seed(workers(out(command))))
+    until = click.option(
+        "--until",
+        metavar="TARGET",
+        multiple=True,
+        help='Add replications until half of a 95 % interval is as small as in "transit.p50 ± 0.25 d", '
+        '"transit.mean[flow/route] +- 2 %" or "promise.within ± 3 %"; between scenarios also "difference.mean ± 1 d". '
+        "May be repeated.",
+    )
+    most = click.option(
+        "--max", "most", type=click.IntRange(1), help="With --until: replications at most  [default: 200]"
+    )
+    return replications(until(most(seed(workers(out(command))))))
 
 
 @click.group(cls=Corridor, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -353,6 +364,8 @@ def study(
     changes: Sequence[str],
     as_json: bool,
     replications: int | None,
+    until: Sequence[str],
+    most: int | None,
     seed: int | None,
     workers: int | None,
     out: Path,
@@ -362,8 +375,7 @@ def study(
     from sim.scenario.load import load_all
     from sim.show.progress import progress
     from sim.show.save import save
-    from sim.study import StudyError
-    from sim.study import run as simulate
+    from sim.study import MOST, BadStudyError, StudyError, check_pairing, check_targets, read_target, run_all, settle
 
     if seed is not None:
         changes = [*changes, f"run.seed={seed}"]
@@ -371,30 +383,49 @@ def study(
     networks = build_all(scenarios)
     if len({scenario.name for scenario in scenarios}) < len(scenarios):
         raise click.UsageError("Two of the scenarios have the same name, and their results would share a folder.")
-    if len({network.model.run.seed for network in networks}) > 1:
-        raise click.UsageError(
-            "The scenarios have different seeds, and would not meet the same weather: give one --seed."
-        )
+    if most is not None and not until:
+        raise click.UsageError("--max is the cap of --until, which is not given.")
     results: list[Result] = []
     try:
-        for scenario, network in zip(scenarios, networks, strict=True):
-            wanted = replications or network.model.run.replications
-            with progress(network.model.title) as on_done:
-                result = simulate(network, wanted, workers=workers, on_done=on_done)
-            with unhurried():
-                click.echo(f"{scenario.name}: writing results and plots …", err=True)
-                folder = save(result, out, scenario=scenario, journal=journal(network, result.replications[0]))
-                results.append(result)
-            click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)
-            if len(result.replications) + len(result.failures) < wanted:
+        check_targets([read_target(text) for text in until], networks)
+        with progress("Warm-up") as on_done:
+            networks = settle(networks, workers=workers, on_done=on_done)
+        check_pairing(networks)
+        # with targets all scenarios get the same replications; without, each is done and saved before the next
+        for group in [networks] if until else [[network] for network in networks]:
+            with progress(" · ".join(network.model.title for network in group)) as on_done:
+                done = run_all(group, replications, until=until, most=most or MOST, workers=workers, on_done=on_done)
+            for result in done:
+                scenario, network = next(
+                    pair for pair in zip(scenarios, networks, strict=True) if pair[0].name == result.scenario
+                )
+                with unhurried():
+                    click.echo(f"{scenario.name}: writing results and plots …", err=True)
+                    folder = save(result, out, scenario=scenario, journal=journal(network, result.replications[0]))
+                    results.append(result)
+                click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)
+            if any(result.interrupted for result in done):
                 raise KeyboardInterrupt  # it came while replications ran; those that had finished are saved
         show(results, out, as_json)
     except KeyboardInterrupt:
         raise Stopped(results, out) from None
+    except BadStudyError as error:
+        raise unusable(error, scenarios) from error
     except StudyError as error:
         raise FailedRuns(str(error)) from error
     if failures := [failure for result in results for failure in result.failures]:
         raise FailedRuns(f"{len(failures)} replications failed and are left out; the first: {failures[0].error}")
+
+
+def unusable(error: BadStudyError, scenarios: Sequence[Scenario]) -> click.ClickException:
+    """A study that cannot be made: where the value of the scenario stands that must change, or what is wrong with the
+    command line."""
+    from sim.scenario.faults import render
+
+    for scenario in scenarios:
+        if scenario.name == error.scenario:
+            return BadScenario(render(scenario.locate(error.path), error.message))
+    return click.UsageError(str(error))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.scenario.values import WarmUp
 from sim.study.result import Result, run
 
 PLACES = {
@@ -200,6 +201,7 @@ class ToyMeasures:
     causes: pd.DataFrame
     stages: pd.DataFrame
     transit: pd.DataFrame
+    releases: pd.DataFrame
     facilities: pd.DataFrame
     facility_days: pd.DataFrame
     links: pd.DataFrame
@@ -208,18 +210,30 @@ class ToyMeasures:
 
 @dataclass(frozen=True)
 class ToyNetwork:
-    """What a study reads of a network. `slowness` scales the waiting, `seed` the draws."""
+    """What a study reads of a network. `slowness` scales the waiting, `loading_days` the loading-in."""
 
     name: str = "baseline"
     digest: str = "0" * 64
     slowness: float = 1.0
     replications: int = 4
+    loading_days: float = 8.0
+
+    @property
+    def itineraries(self) -> list[Any]:
+        return [SimpleNamespace(flow=flow, route=route) for flow, (*_, ways) in FLOWS.items() for route in ways]
 
     @property
     def model(self) -> Any:
         return SimpleNamespace(
             title="A made-up baseline",
-            run=SimpleNamespace(seed=1, warm_up=60 * 24.0, replications=self.replications),
+            run=SimpleNamespace(
+                seed=1,
+                start="2024-01-01",
+                warm_up=WarmUp(60 * 24.0),
+                length=365 * 24.0,
+                run_out=90 * 24.0,
+                replications=self.replications,
+            ),
             places={key: SimpleNamespace(name=name, lat=lat, lon=lon) for key, (name, lat, lon) in PLACES.items()},
             links={
                 key: SimpleNamespace(between=[a, b], mode=mode, via=via) for key, (a, b, mode, _, via) in LINKS.items()
@@ -233,7 +247,10 @@ class ToyNetwork:
                     title="Feeders Aktau–Alat", kind="ships", via=[], stops={"aktau": 0, "alat": 0}
                 ),
             },
-            routes={key: SimpleNamespace(title=title) for key, (title, _, _) in ROUTES.items()},
+            routes={
+                key: SimpleNamespace(title=title, promise=(low, high)) for key, (title, low, high) in ROUTES.items()
+            },
+            demand={flow: SimpleNamespace(compare=True) for flow in FLOWS},
         )
 
 
@@ -262,6 +279,7 @@ def toy_measures(network: ToyNetwork, replication: int) -> ToyMeasures:
                     "boxes": int(boxes),
                     "teu": float(2 * boxes),
                     "unfinished": int(unfinished),
+                    "share_unfinished": unfinished / boxes,
                     "mean": days.mean(),
                     **{f"p{q}": np.quantile(days, q / 100) for q in (10, 50, 90)},
                     "promise_low": float(low),
@@ -304,6 +322,7 @@ def toy_measures(network: ToyNetwork, replication: int) -> ToyMeasures:
         pd.DataFrame(causes),
         pd.DataFrame(stages),
         pd.DataFrame(transit),
+        _releases(rng, network.loading_days),
         facilities,
         facility_days,
         _links(rng),
@@ -321,6 +340,29 @@ def toy_measures(network: ToyNetwork, replication: int) -> ToyMeasures:
                 "share_waiting_cargo": [0.19],
             }
         ),
+    )
+
+
+def _releases(rng: np.random.Generator, loading_days: float) -> pd.DataFrame:
+    """Ten boxes a day on each route; the first find empty ports, and winter is slow."""
+    day = np.arange(-60, 365)
+    season = 1 + 0.3 * np.cos(2 * np.pi * (day - 20) / 365)
+    empty = 1 - 0.4 * np.exp(-(day + 60) / loading_days)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "flow": flow,
+                    "route": route,
+                    "day": day,
+                    "boxes": 10,
+                    "box_days": 10 * mean * season * empty * rng.lognormal(0, 0.1, len(day)),
+                }
+            )
+            for flow, (*_, ways) in FLOWS.items()
+            for route, (mean, _) in ways.items()
+        ],
+        ignore_index=True,
     )
 
 
@@ -366,9 +408,9 @@ def _links(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def result(name: str = "baseline", slowness: float = 1.0, replications: int = 4) -> Result:
+def result(name: str = "baseline", slowness: float = 1.0, replications: int = 4, loading_days: float = 8.0) -> Result:
     """A made-up result, computed in this process."""
-    network: Any = ToyNetwork(name=name, slowness=slowness, replications=replications)
+    network: Any = ToyNetwork(name=name, slowness=slowness, replications=replications, loading_days=loading_days)
     return run(network, workers=1, task=toy_measures)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from sim.measure.causes import causes_and_stages
 from sim.measure.facilities import facility_frames, fleet_frame, link_frame
+from sim.measure.releases import releases
 from sim.model import Journal
 from sim.network import Network
 
@@ -24,11 +25,12 @@ BIN_DAYS = 0.5
 class Measures:
     """Frames of one replication; ids of places, routes, flows and fleets are those of the scenario.
 
-    routes: one row a compared flow and route: boxes, teu, unfinished, mean, p10, p50, p90 (days), promise_low,
-      promise_high, share_within, share_late, share_early.
+    routes: one row a compared flow and route: boxes, teu, unfinished (not arrived), share_unfinished, mean, p10, p50,
+      p90 (days), promise_low, promise_high, share_within, share_late, share_early.
     causes: flow, route, cause, place, days a box; they add up to the row's mean.
     stages: flow, route, order, stage, days a box; likewise.
     transit: flow, route, day (lower edge of a half-day bin), boxes.
+    releases: flow, route, day (0: the first measured one; negative in the warm-up), boxes released on it, box_days.
     facilities: place, facility, kind, capacity, utilisation, mean_queue, mean_wait_h.
     facility_days: place, facility, date, utilisation, queue.
     links: link, start, end, direction, units, teu, t, vehicles, a year.
@@ -39,6 +41,7 @@ class Measures:
     causes: pd.DataFrame
     stages: pd.DataFrame
     transit: pd.DataFrame
+    releases: pd.DataFrame
     facilities: pd.DataFrame
     facility_days: pd.DataFrame
     links: pd.DataFrame
@@ -58,6 +61,7 @@ def measure(network: Network, journal: Journal) -> Measures:
         causes,
         stages,
         transit,
+        releases(network, journal),
         facilities,
         days,
         link_frame(network, journal),
@@ -112,6 +116,7 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
         "boxes": len(days),
         "teu": len(days) * network.model.cargo[flow.cargo].teu,
         "unfinished": int(np.count_nonzero(~arrived)),
+        "share_unfinished": float(np.mean(~arrived)) if known else np.nan,
         "mean": float(np.mean(np.where(arrived, days, age))) if known else np.nan,
         "p10": p10,
         "p50": p50,

@@ -24,6 +24,7 @@ from sim.scenario.values import (
     Speed,
     TimesPerHour,
     Variate,
+    WarmUp,
 )
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -43,7 +44,7 @@ class Run(Block):
     """How long and how often the model runs."""
 
     start: str = "2024-01-01"  # date of the first hour that is measured
-    warm_up: Duration  # simulated before `start`, not measured
+    warm_up: WarmUp  # simulated before `start`, not measured; auto: as long as pilot replications show to be needed
     length: PositiveDuration  # consignments released within it are measured
     run_out: Duration  # simulated after it, demand goes on, so that what started can arrive
     seed: Annotated[int, Field(ge=0)] = 1  # of all random streams

@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 
 from sim import units
 from sim.scenario import provenance
-from sim.scenario.faults import Fault, MisreadError
+from sim.scenario.faults import Fault, MisreadError, nearest
 from sim.scenario.provenance import NOWHERE, Provenance, unknown_keys
 from sim.scenario.variates import Variate
 from sim.units import Dimension, UnitError, told
@@ -40,6 +40,7 @@ __all__ = [
     "Speed",
     "TimesPerHour",
     "Variate",
+    "WarmUp",
 ]
 
 T = TypeVar("T")
@@ -146,6 +147,37 @@ class PositiveDuration(Duration):
     """Hours, more than 0."""
 
     above = True
+
+
+class WarmUp(Duration):
+    """Hours, 0 or more; or "auto": to be found by pilot replications, and until then the longest that they try."""
+
+    auto_text: ClassVar[str] = "auto"
+    longest: ClassVar[float] = 240 * 24.0
+
+    @property
+    def auto(self) -> bool:
+        """Whether it is still to be found."""
+        return self.unit == self.auto_text
+
+    @property
+    def text(self) -> str:
+        return self.auto_text if self.auto else super().text
+
+    @classmethod
+    def number(cls, raw: object) -> tuple[float, str]:
+        if raw == cls.auto_text:
+            return cls.longest, cls.auto_text
+        try:
+            return super().number(raw)
+        except UnitError as error:
+            meant = nearest(raw, [cls.auto_text]) if isinstance(raw, str) else None
+            message = error.message.replace(" is due", f", or {cls.auto_text}, is due")
+            raise UnitError(message, error.suggestion or meant) from None
+
+    @classmethod
+    def written(cls) -> dict[str, Any]:
+        return {"anyOf": [super().written(), {"const": cls.auto_text}]}
 
 
 class Distance(Quantity):

@@ -312,6 +312,8 @@ LIMITS = ("shift", "min", "max")
 POSITIVE = ("mean", "median", "p95")
 BARE: dict[str, tuple[float, float]] = {"cv": (0.01, 10.0), "stages": (1, 1000)}  # without a unit, and their bounds
 WIDEST = 1000.0  # p95 over median
+RAREST = 1e-6  # of a law that truncation must leave: with less, the uniforms are too coarse for what remains
+ALMOST_ONE = math.nextafter(1.0, 0.0)
 RISING = (("low", "mode"), ("mode", "high"), ("low", "high"), ("median", "p95"), ("min", "max"))
 
 
@@ -356,9 +358,7 @@ class Variate:
     def mean(self) -> float:
         """The mean of the draws, shift and truncation included."""
         below, above = self._ends
-        lower, upper = self._shares
-        if not upper > lower:  # all of the law lies outside: ppf gives an end
-            return (below if lower >= 1 else above) + self.shift
+        lower, upper = self.kept
         if (lower, upper) == (0.0, 1.0):
             return self.law.mean + self.shift
         return (self.law.partial(above) - self.law.partial(below)) / (upper - lower) + self.shift
@@ -367,8 +367,9 @@ class Variate:
         """The draws that belong to the uniforms `u` (any shape, each in [0, 1)); the same shape, hours or shares."""
         if self.low is None and self.high is None:
             return self.law.ppf(u) + self.shift
-        lower, upper = self._shares
-        drawn = self.law.ppf(lower + u * (upper - lower)) + self.shift
+        lower, upper = self.kept
+        within = (lower + u * (upper - lower)).clip(None, ALMOST_ONE)  # rounded up to 1 it would be infinity
+        drawn = self.law.ppf(within) + self.shift
         return drawn.clip(self.minimum, math.inf if self.high is None else self.high)  # rounding only
 
     @property
@@ -379,8 +380,8 @@ class Variate:
         return below, above
 
     @property
-    def _shares(self) -> tuple[float, float]:
-        """The probabilities at these limits."""
+    def kept(self) -> tuple[float, float]:
+        """The part of the law that truncation leaves, as probabilities: (0, 1) without limits."""
         below, above = self._ends
         lower = 0.0 if self.low is None else self.law.cdf(below)
         upper = 1.0 if self.high is None else self.law.cdf(above)
@@ -573,6 +574,13 @@ class _Reader:
             self.faults.append(Fault(("min",), f"nothing is drawn above {told(self.raw['min'])}"))
         if variate.high is not None and variate.high - variate.shift <= least:
             self.faults.append(Fault(("max",), f"nothing is drawn below {told(self.raw['max'])}"))
+        self.refuse()
+        lower, upper = variate.kept
+        if upper - lower < RAREST:
+            limits = {"min": "from", "max": "up to"}
+            where = " ".join(f"{side} {self.raw[name]}" for name, side in limits.items() if name in self.raw)
+            last = next(name for name in ("max", "min") if name in self.raw)
+            self.faults.append(Fault((last,), f"less than one draw in {1 / RAREST:,.0f} lies {where}"))
         self.refuse()
 
     def refuse(self) -> None:

@@ -10,6 +10,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ MEASURES = {
     "causes": "days a box by cause and place; they add up to the mean of the row in routes",
     "stages": "days a box by stage of the way",
     "transit": "boxes by transit time, in bins of half a day named by their lower edge",
+    "releases": "boxes by day of release (0: the first measured one), and their days under way added up",
     "facilities": "utilisation (0 to 1), mean queue (units) and mean wait (h) of each facility",
     "facility_days": "utilisation and queue by day",
     "links": "units, TEU, t and vehicles a year on each link and direction",
@@ -177,6 +179,8 @@ def _record(result: Result, scenario: Scenario | None) -> dict[str, Any]:
         "digest": result.digest,
         "seed": result.seed,
         "model_version": result.model_version,
+        "warm_up_days": result.warm_up_days,
+        "until": [asdict(found) for found in result.until],
         "replications": list(result.replications),
         "complete": result.complete,
         "failures": [vars(failure) for failure in result.failures],

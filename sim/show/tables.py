@@ -7,7 +7,7 @@ there is up to about 110.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sim.network import Network
     from sim.network.preview import Preview
-    from sim.study import Comparison, Result
+    from sim.study import Comparison, Precision, Result
 
 ROOMY = 104  # columns from which the tables are set with more air
 BUSY = 0.85  # utilisation from which a facility is marked: queues grow fast beyond it
@@ -33,7 +33,7 @@ CAUSES_SHOWN = 2
 
 def routes_table(result: Result, width: int = 120) -> RenderableType:
     """For each pair of origin and destination the routes; below each its largest causes of time beside moving."""
-    summary, causes = result.summary(), result.causes()
+    summary, causes, behind = result.summary(), result.causes(), result.route_differences()
     count = len(result.replications)
     over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"
     line = f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}"
@@ -47,6 +47,9 @@ def routes_table(result: Result, width: int = 120) -> RenderableType:
             waits = own[own["cause"] != "moving"].head(CAUSES_SHOWN)
             why = [_cause(result, cause) for cause in waits.to_dict("records")]
             parts += [table, Padding(Text(" · ".join(why), style="italic"), (0, 0, 0, 2))]
+        if len(rows) > 1 and count > 1:
+            own = behind[(behind["origin"] == rows[0]["origin"]) & (behind["destination"] == rows[0]["destination"])]
+            parts.append(Padding(_order(rows, own), (0, 0, 0, 2)))
     return Group(*parts, *_notes(result, summary))
 
 
@@ -101,15 +104,20 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
         _differences_table(width, show_header=True),
     ]
     for scenario, group in differences.groupby("scenario", sort=False):
-        parts.append(Text(f"\n{scenario}", style="bold"))
+        parts += [Text(f"\n{scenario}", style="bold"), Text(_won(group), style="dim")]
         for pair, rows in pairs(base, group.drop_duplicates(["flow", "route"])):
             table = _differences_table(width, show_header=False)
             for row in rows:
                 own = of_route(group, row).to_dict("records")
                 correlation = [Text(number(own[0]["correlation"], ".2f"))] if width >= ROOMY else []
-                table.add_row(Text(row["label"]), *(_difference(measure) for measure in own), *correlation)
+                table.add_row(_with_censoring(row), *(_difference(measure) for measure in own), *correlation)
             parts += [Text(pair), table]
-    return Group(*parts)
+    notes = [
+        Text(f"{other.scenario}: {note}", style=note.style)
+        for other in comparison.results
+        for note in (_warm_up(other), *(_target(found) for found in other.until))
+    ]
+    return Group(*parts, Text(), *notes)
 
 
 def preview_table(network: Network, preview: Preview) -> RenderableType:
@@ -170,7 +178,7 @@ def _days_table(width: int, *, show_header: bool) -> Table:
         Column("Promise\ndays", justify="right", width=7),
         Column("Within\n%", justify="right", width=6),
         Column("Late\n%", justify="right", width=4),
-        Column("Not\narrived", justify="right", width=7),
+        Column("Not ar-\nrived %", justify="right", width=7),
         Column("\nTEU", justify="right", width=9),
         show_header=show_header,
         gap=2 if roomy else 1,
@@ -198,8 +206,18 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
         Text(f"replication {failure.replication} failed and is left out: {failure.error}", style="red")
         for failure in result.failures
     ]
-    if summary[["mean", "p10", "p50", "p90"]].isna().to_numpy().any():
-        notes.append(Text("? unknown: too many boxes had not arrived by the end of the run", style="dim"))
+    if (summary["unfinished"] > 0).any():
+        notes.append(
+            Text(
+                "≥ at least: some boxes had not arrived at the end. They count as late, in the mean with the days so "
+                f"far, and in a quantile that lies among them with {result.followed_days:g} days",
+                style="dim",
+            )
+        )
+    if summary["mean"].isna().any():
+        notes.append(Text("? unknown: there was no box in some replication", style="dim"))
+    notes.append(_warm_up(result))
+    notes += [_target(found) for found in result.until]
     if not result.complete and not result.failures:
         notes.append(Text("stopped early: these are the replications that had finished", style="yellow"))
     return [Text(), *notes] if notes else []
@@ -208,13 +226,85 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
 def _days(row: Mapping[Any, Any]) -> list[Text]:
     return [
         Text(row["label"]),
-        *(_with_interval(row, name, 1, ".1f") for name in ("mean", "p10", "p50", "p90")),
+        *(_transit(row, name) for name in ("mean", "p10", "p50", "p90")),
         Text(span(row["promise_low"], row["promise_high"])),
         _with_interval(row, "share_within", 100, ".0f"),
         _with_interval(row, "share_late", 100, ".0f"),
-        _with_interval(row, "unfinished", 1, ",.0f"),
+        Text(_small_share(row["share_unfinished"])),
         Text(number(row["teu"], ",.0f")),
     ]
+
+
+def _transit(row: Mapping[Any, Any], name: str) -> Text:
+    """Days with their interval; a lower bound where boxes that have not arrived bear on them."""
+    if math.isfinite(row[name]):
+        text = _with_interval(row, name, 1, ".1f")
+        return Text.assemble("≥", text) if math.isfinite(row[f"{name}_at_least"]) else text
+    return Text(f"≥{row[f'{name}_at_least']:.1f}" if math.isfinite(row[f"{name}_at_least"]) else "?")
+
+
+def _small_share(share: float) -> str:
+    """In %, so that little is not nothing."""
+    return "<0.1" if 0 < share < 0.0005 else number(100 * share, ".1f") if share else "0"
+
+
+def _order(rows: Sequence[Mapping[Any, Any]], behind: pd.DataFrame) -> Text:
+    """Which route is the fastest in the mean, and by how much; nothing is ranked that is not separated."""
+    labels = {(row["flow"], row["route"]): row["label"] for row in rows}
+    if behind.empty or behind["difference"].isna().all():
+        return Text("No order: the means are not known", style="dim")
+    first = behind.iloc[0]
+    fastest = labels[first["base_flow"], first["base_route"]]
+    text = Text("")
+    level = [labels[row["flow"], row["route"]] for row in behind.to_dict("records") if not row["separated"]]
+    if level:
+        text.append(f"Not separated: {' · '.join([fastest, *level])}", style="italic")
+    else:
+        text.append(f"Fastest in the mean: {fastest}")
+    for row in behind[behind["separated"]].to_dict("records"):
+        text.append(f"\n{row['difference']:+.1f} ±{row['high'] - row['difference']:.1f} days: ")
+        text.append(labels[row["flow"], row["route"]])
+    return text
+
+
+def _warm_up(result: Result) -> Text:
+    """Whether the warm-up covers the loading-in phase; a warning where it does not."""
+    found = result.loading_in()
+    return Text(found.says, style="yellow" if found.covered is False else "dim")
+
+
+def _won(differences: pd.DataFrame) -> str:
+    """What the common random numbers won for the means, in the middle of the routes."""
+    means = differences[differences["measure"] == "mean"]
+    correlation, ratio = means["correlation"].median(), means["variance_ratio"].median()
+    if not math.isfinite(correlation):
+        return "What pairing wins is not known"
+    return (
+        f"Pairing: correlation {correlation:.2f}, worth {ratio:.1f} × the replications (of the means; median of the "
+        "routes)"
+    )
+
+
+def _with_censoring(row: Mapping[Any, Any]) -> Text:
+    """A route, and below it the shares of boxes that have not arrived, if there are any."""
+    text = Text(row["label"])
+    if row["base_unfinished"] > 0 or row["unfinished"] > 0:
+        shares = " → ".join(_small_share(row[name]) for name in ("base_unfinished", "unfinished"))
+        text.append(f"\nnot arrived {shares} %", style="dim")
+    return text
+
+
+def _target(found: Precision) -> Text:
+    """What became of a target of the study."""
+    percent = "late" in found.target.split("±")[0] or "within" in found.target.split("±")[0]
+    scale, unit = (100, "% points") if percent else (1, "days")
+    where = f"{found.flow}/{found.route}"
+    if found.half_width is None:
+        return Text(f"{found.target}: NOT REACHED, not known for {where}, where boxes have not arrived", style="yellow")
+    widest = f"the widest is ±{scale * found.half_width:.2g} {unit}, of {where}"
+    if found.reached:
+        return Text(f"{found.target}: reached with {found.replications} replications; {widest}", style="dim")
+    return Text(f"{found.target}: NOT REACHED with {found.replications} replications; {widest}", style="yellow")
 
 
 def _with_interval(row: Mapping[Any, Any], name: str, scale: float, form: str) -> Text:
@@ -234,7 +324,7 @@ def _cause(result: Result, cause: Mapping[Any, Any]) -> str:
 def _difference(row: Mapping[Any, Any]) -> Text:
     scale, form = (100, ".0f") if row["measure"] == "share_within" else (1, ".1f")
     if not math.isfinite(row["difference"]):
-        return Text("?")
+        return Text("not reached" if row["base_unfinished"] > 0 or row["unfinished"] > 0 else "?")
     rounded = float(format(scale * row["difference"], form))
     text = Text(f"{rounded:+{form}}" if rounded else f"{0:{form}}", style="bold" if row["separated"] else "")
     half = scale * (row["high"] - row["difference"])

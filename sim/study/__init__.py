@@ -1,8 +1,10 @@
 """Replications of a scenario, what they allow to be said, and the paired comparison of several scenarios."""
 
 from sim.study.atlas import Atlas
+from sim.study.errors import BadStudyError, StudyError
 from sim.study.replicate import Failure, OnDone, Outcomes, replicate
-from sim.study.result import Comparison, Result, StudyError, compare, run
+from sim.study.result import Comparison, Result, check_pairing, compare, run, run_all
+from sim.study.sequential import MOST, Precision, Target, check_targets, read_target
 from sim.study.statistics import (
     Difference,
     Estimate,
@@ -13,24 +15,36 @@ from sim.study.statistics import (
     mser5,
     paired_difference,
 )
+from sim.study.warmup import LoadingIn, loading_in, settle
 
 __all__ = [
+    "MOST",
     "Atlas",
+    "BadStudyError",
     "Comparison",
     "Difference",
     "Estimate",
     "Failure",
+    "LoadingIn",
     "OnDone",
     "Outcomes",
+    "Precision",
     "Result",
     "StudyError",
+    "Target",
     "WarmUpError",
     "bonferroni",
+    "check_pairing",
+    "check_targets",
     "compare",
     "estimate",
     "intervals",
+    "loading_in",
     "mser5",
     "paired_difference",
+    "read_target",
     "replicate",
     "run",
+    "run_all",
+    "settle",
 ]

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from sim._version import __version__
 from sim.study.atlas import Atlas, atlas_of
+from sim.study.errors import BadStudyError, StudyError
 from sim.study.replicate import Failure, OnDone, replicate
-from sim.study.statistics import bonferroni, estimate, intervals, paired_difference
+from sim.study.sequential import MOST, Precision, Target, check_targets, more, precision, read_target
+from sim.study.statistics import Difference, bonferroni, estimate, intervals, paired_difference
+from sim.study.warmup import LoadingIn, loading_in, settle
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sim.measure import Measures
     from sim.network import Network
+    from sim.study.sequential import Samples
 
+PLACES = ["origin", "destination"]
 ROUTE = ["flow", "title", "origin", "destination", "route", "direction", "cargo", "promise_low", "promise_high"]
 KEY = ["flow", "route"]
 DAYS = ["mean", "p10", "p50", "p90"]
 SHARES = ["share_within", "share_late", "share_early"]
-COUNTS = ["boxes", "teu", "unfinished"]
+COUNTS = ["boxes", "teu", "unfinished", "share_unfinished"]
 COMPARED = ["mean", "p50", "p90", "share_within"]
+GAIN = ["difference", "low", "high", "correlation", "variance_ratio"]
+PAIRED = ["base", "value", *GAIN, "base_unfinished", "unfinished"]
 USE = ["utilisation", "mean_queue", "mean_wait_h"]
-
-
-class StudyError(Exception):
-    """A study has nothing to say, or compares what cannot be compared."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Result:
     """What the replications of one scenario showed.
 
     `frames` holds the measures of `sim.measure.Measures` by name, each with a column `replication` before its own.
-    `replications` are the finished ones; `complete` is False where Ctrl-C or a failure left some out.
+    `replications` are the finished ones; `complete` is False where Ctrl-C or a failure left some out. Every box was
+    followed for `followed_days` at least. `until` tells what became of the targets of the study.
     """
 
     scenario: str
@@ -46,36 +50,83 @@ class Result:
     model_version: str
     seed: int
     warm_up_days: float
+    length_days: float
+    followed_days: float
     replications: tuple[int, ...]
     complete: bool
+    interrupted: bool
     failures: tuple[Failure, ...]
     started: datetime
     finished: datetime
     atlas: Atlas = field(repr=False)
     frames: Mapping[str, pd.DataFrame] = field(repr=False)
+    until: tuple[Precision, ...] = ()
 
     def summary(self) -> pd.DataFrame:
         """One row per flow and route: what it is, then each measure as `x`, `x_low`, `x_high` (95 % interval).
 
         Days, shares 0..1 and numbers of boxes and TEU. NaN: unknown, because too many boxes have not arrived in some
-        replication, or, for an interval, because there is only one replication.
+        replication, or, for an interval, because there is only one replication. Each of the days has a column
+        `x_at_least`: a lower bound where boxes that have not arrived bear on it, else NaN. They are in the mean with
+        the days that they were under way; where a quantile lies among them, it is later than they were followed.
         """
-        return self._over_replications("routes", ROUTE, [*DAYS, *SHARES, *COUNTS])
+        routes = self.frames["routes"].reindex(columns=["replication", *ROUTE, *DAYS, *SHARES, *COUNTS])
+        table = self._over_replications(routes, ROUTE, [*DAYS, *SHARES, *COUNTS])
+        bounds = self._over_replications(_at_least(routes, self.followed_days), ROUTE, DAYS)
+        for name in DAYS:
+            touched = table["unfinished"] > 0 if name == "mean" else table[name].isna()
+            table[f"{name}_at_least"] = bounds[name].where(touched)
+        return table
 
     def causes(self) -> pd.DataFrame:
         """Mean days per box by flow, route, cause and place with interval; the largest first in each flow and route."""
-        frame = self._over_replications("causes", [*KEY, "cause", "place"], ["days"], absent=0.0)
+        frame = self._over_replications(self.frames["causes"], [*KEY, "cause", "place"], ["days"], absent=0.0)
         return _by_route(frame, self.frames["routes"], "days", ascending=False)
 
     def stages(self) -> pd.DataFrame:
         """Mean days per box by flow, route and stage with interval, along the way."""
         order = self.frames["stages"].groupby([*KEY, "stage"], as_index=False, sort=False)["order"].mean()
-        frame = self._over_replications("stages", [*KEY, "stage"], ["days"], absent=0.0).merge(order)
+        frame = self._over_replications(self.frames["stages"], [*KEY, "stage"], ["days"], absent=0.0).merge(order)
         return _by_route(frame, self.frames["routes"], "order", ascending=True).drop(columns="order")
 
     def facilities(self) -> pd.DataFrame:
         """One row per facility: utilisation (0..1), mean queue and mean wait (h) with intervals."""
-        return self._over_replications("facilities", ["place", "facility", "kind", "capacity"], USE)
+        return self._over_replications(self.frames["facilities"], ["place", "facility", "kind", "capacity"], USE)
+
+    def loading_in(self) -> LoadingIn:
+        """How long the loading-in phase took, and whether the warm-up covers it."""
+        return loading_in(self.frames["releases"], self.warm_up_days, self.length_days)
+
+    def route_differences(self) -> pd.DataFrame:
+        """One row per route of each pair of places but the fastest in the mean: how many days it is slower.
+
+        `difference` is its mean less that of the fastest (`base_flow`, `base_route`), paired by replication, with an
+        interval that holds for all pairs of routes of these places together. `separated` is False where it includes
+        zero or is unknown: then neither is the faster one.
+        """
+        import pandas as pd
+
+        rows = []
+        for _, routes in self.summary().groupby(PLACES, sort=False):
+            if len(routes) > 1 and routes["mean"].notna().any():
+                rows += list(self._behind_the_fastest(routes))
+        table = pd.DataFrame(rows, columns=[*PLACES, "base_flow", "base_route", *KEY, *GAIN, "separated"])
+        return table.astype(dict.fromkeys(GAIN, float))
+
+    def _behind_the_fastest(self, routes: pd.DataFrame) -> Iterator[dict[str, Any]]:
+        """The rows of one pair of places, in order of their means."""
+        confidence = bonferroni(len(routes) * (len(routes) - 1) // 2)
+        fastest, *others = cast("list[dict[str, Any]]", routes.sort_values("mean", kind="stable").to_dict("records"))
+        replications = list(self.replications)
+        first = _values(self.frames["routes"], fastest, replications)["mean"]
+        for row in others:
+            gain = paired_difference(first, _values(self.frames["routes"], row, replications)["mean"], confidence)
+            yield {
+                **{name: row[name] for name in (*PLACES, *KEY)},
+                **{f"base_{name}": fastest[name] for name in KEY},
+                **_gain(gain),
+                "separated": gain.separated,
+            }
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json`, as plain dicts and lists; docs/results.schema.json describes it."""
@@ -86,20 +137,26 @@ class Result:
             "seed": self.seed,
             "replications": len(self.replications),
             "warm_up_days": self.warm_up_days,
+            "warm_up": _plain(self.loading_in()),
+            "until": [_plain(found) for found in self.until],
             "routes": [_route_json(row, causes) for row in self.summary().to_dict("records")],
             "facilities": [
                 {"place": row["place"], "facility": row["facility"], **{name: _number(row[name]) for name in USE}}
                 for row in self.facilities().to_dict("records")
             ],
+            "route_differences": [
+                {name: _number(value) for name, value in row.items()}
+                for row in self.route_differences().to_dict("records")
+            ],
         }
 
     def _over_replications(
-        self, frame: str, index: list[str], measures: list[str], absent: float = math.nan
+        self, frame: pd.DataFrame, index: list[str], measures: list[str], absent: float = math.nan
     ) -> pd.DataFrame:
         """Estimate each of `measures` for each distinct `index`; a replication without the row counts as `absent`."""
         import numpy as np
 
-        data = self.frames[frame].reindex(columns=["replication", *index, *measures])
+        data = frame.reindex(columns=["replication", *index, *measures])
         row = data.groupby(index, sort=False, dropna=False).ngroup()
         column = data["replication"].map({n: i for i, n in enumerate(self.replications)})
         table = data.loc[~row.duplicated(), index].reset_index(drop=True)
@@ -120,30 +177,37 @@ class Comparison:
     def base(self) -> Result:
         return self.results[0]
 
+    @property
+    def confidence(self) -> float:
+        """That of each interval, so that those of one measure hold in all scenarios at once with 95 %."""
+        return bonferroni(len(self.results) - 1)
+
     def differences(self) -> pd.DataFrame:
         """One row per other scenario, flow, route and measure (mean, p50, p90 in days; share_within 0..1).
 
         `base` and `value` are the means of the two scenarios over the replications that both have finished,
-        `difference` is value − base with `low` and `high`, Bonferroni-corrected for the number of scenarios,
-        `correlation` that of the pairs. `separated` is False where the interval includes zero or is unknown.
+        `difference` is value − base with `low` and `high`, Bonferroni-corrected for the number of scenarios (see
+        `confidence`), `correlation` that of the pairs, and `variance_ratio` what the pairing won: how many times as
+        many replications unpaired runs would take. `separated` is False where the interval includes zero or is
+        unknown. `base_unfinished` and `unfinished` are the shares of boxes that have not arrived, which bear on
+        every figure of the row.
         """
         import pandas as pd
 
-        confidence = bonferroni(len(self.results) - 1)
         rows = [
             row | {"scenario": other.scenario}
             for other in self.results[1:]
-            for row in _paired_rows(self.base, other, confidence)
+            for row in _paired_rows(self.base, other, self.confidence)
         ]
-        columns = ["scenario", *ROUTE[:-2], "measure", "base", "value", "difference", "low", "high", "correlation"]
-        table = pd.DataFrame(rows, columns=[*columns, "separated"])
-        return table.astype(dict.fromkeys(columns[-6:], float))
+        table = pd.DataFrame(rows, columns=["scenario", *ROUTE[:-2], "measure", *PAIRED, "separated"])
+        return table.astype(dict.fromkeys(PAIRED, float))
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json` for several scenarios; docs/results.schema.json describes it."""
-        names = ["scenario", "flow", "route", "measure", "base", "value", "difference", "low", "high", "correlation"]
+        names = ["scenario", *KEY, "measure", *PAIRED]
         return {
             "baseline": self.base.scenario,
+            "confidence": self.confidence,
             "scenarios": [result.to_json() for result in self.results],
             "differences": [
                 {name: _number(row[name]) for name in names} | {"separated": bool(row["separated"])}
@@ -164,44 +228,187 @@ def run(
     network: Network,
     replications: int | Sequence[int] | None = None,
     *,
+    until: str | Sequence[str] = (),
+    most: int = MOST,
     workers: int | None = None,
     on_done: OnDone | None = None,
     task: Any = measured,
 ) -> Result:
     """Run replications of a network in `workers` processes (none: one a processor).
 
-    `replications` is their number or the list of them; none: as many as the scenario says. The result is the same to
-    the bit for any number of workers. Raises StudyError with the first traceback if every replication failed, and
-    KeyboardInterrupt if Ctrl-C came before one had finished.
+    `replications` is their number or the list of them; none: as many as the scenario says. With targets in `until`,
+    like "transit.p50 ± 0.25 d", more are added until all are reached, to `most` at most. A warm-up that is left to
+    the program is found first. The result is the same to the bit for any number of workers.
+
+    Raises BadStudyError for targets or a warm-up that cannot be met, StudyError with the first traceback if every
+    replication failed, and KeyboardInterrupt if Ctrl-C came before one had finished.
     """
-    wanted = network.model.run.replications if replications is None else replications
-    numbers = range(wanted) if isinstance(wanted, int) else wanted
-    if len(numbers) == 0:
-        raise StudyError("at least one replication is needed")
+    (result,) = run_all([network], replications, until=until, most=most, workers=workers, on_done=on_done, task=task)
+    return result
+
+
+def run_all(
+    networks: Sequence[Network],
+    replications: int | Sequence[int] | None = None,
+    *,
+    until: str | Sequence[str] = (),
+    most: int = MOST,
+    workers: int | None = None,
+    on_done: OnDone | None = None,
+    task: Any = measured,
+) -> list[Result]:
+    """The same for several networks: the same replications of all, so that they can be paired.
+
+    Without targets each runs as many as its own scenario says. After Ctrl-C there are fewer results: those of the
+    networks that had begun.
+    """
+    targets = [read_target(text) for text in ([until] if isinstance(until, str) else until)]
+    check_targets(targets, networks)
+    networks = settle(networks, workers=workers, on_done=on_done)
     import pandas  # noqa: F401  # now, not after the replications: Ctrl-C during its import would lose them
 
-    started = datetime.now(UTC)
-    outcomes = replicate(task, network, numbers, workers=workers, on_done=on_done)
-    if not outcomes.values:
-        if outcomes.interrupted:
-            raise KeyboardInterrupt
-        first = outcomes.failures[0]
-        raise StudyError(f"every replication failed; replication {first.replication} with\n{first.traceback}")
-    return Result(
-        scenario=network.name,
-        title=network.model.title,
-        digest=network.digest,
-        model_version=__version__,
-        seed=network.model.run.seed,
-        warm_up_days=float(network.model.run.warm_up) / 24,
-        replications=tuple(outcomes.values),
-        complete=len(outcomes.values) == len(numbers),
-        failures=outcomes.failures,
-        started=started,
-        finished=datetime.now(UTC),
-        atlas=atlas_of(network.model),
-        frames=_joined(outcomes.values),
-    )
+    runs = [_Run(network, _numbers(network, replications)) for network in networks]
+    if targets:
+        _check_cap(runs, most)
+    while any(one.waiting for one in runs):
+        for one in runs:
+            one.go_on(task, workers, on_done)
+            if one.interrupted:
+                return _finished(runs)
+        if targets:
+            add = _judge(runs, targets, most)
+            for one in runs:
+                one.add(add)
+    return [one.result() for one in runs]
+
+
+@dataclass
+class _Run:
+    """The replications of one network as they are added."""
+
+    network: Network
+    waiting: list[int]
+    values: dict[int, Any] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    asked: int = 0
+    interrupted: bool = False
+    until: tuple[Precision, ...] = ()
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def go_on(self, task: Any, workers: int | None, on_done: OnDone | None) -> None:
+        """Run what waits."""
+        before = self.asked
+        self.asked += len(self.waiting)
+
+        def told(done: int, of: int, seconds: float) -> None:
+            if on_done:
+                on_done(before + done, before + of, seconds)
+
+        outcomes = replicate(task, self.network, self.waiting, workers=workers, on_done=told)
+        self.values |= outcomes.values
+        self.failures += outcomes.failures
+        self.interrupted = outcomes.interrupted
+        self.waiting = []
+
+    def add(self, count: int) -> None:
+        """Let `count` further replications wait."""
+        first = max((*self.values, *(failure.replication for failure in self.failures))) + 1
+        self.waiting = list(range(first, first + count))
+
+    def samples(self, replications: Sequence[int]) -> Samples:
+        """The values that targets bound, by flow and route; no shares within a promise where there is none."""
+        import numpy as np
+
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for at, number in enumerate(replications):
+            for row in self.values[number].routes.to_dict("records"):
+                columns = [*DAYS, *(SHARES[:2] if math.isfinite(row["promise_low"]) else [])]
+                own = found.setdefault((row["flow"], row["route"]), {})
+                for name in columns:
+                    own.setdefault(name, np.full(len(replications), np.nan))[at] = row[name]
+        return found
+
+    def result(self) -> Result:
+        """What came of them all; raises StudyError if nothing did."""
+        if not self.values:
+            first = self.failures[0]
+            raise StudyError(f"every replication failed; replication {first.replication} with\n{first.traceback}")
+        model = self.network.model
+        return Result(
+            scenario=self.network.name,
+            title=model.title,
+            digest=self.network.digest,
+            model_version=__version__,
+            seed=model.run.seed,
+            warm_up_days=float(model.run.warm_up) / 24,
+            length_days=float(model.run.length) / 24,
+            followed_days=float(model.run.run_out) / 24,
+            replications=tuple(self.values),
+            complete=len(self.values) == self.asked,
+            interrupted=self.interrupted,
+            failures=self.failures,
+            started=self.started,
+            finished=datetime.now(UTC),
+            atlas=atlas_of(model),
+            frames=_joined(self.values),
+            until=self.until,
+        )
+
+
+def _finished(runs: Sequence[_Run]) -> list[Result]:
+    """What there is after Ctrl-C; raises KeyboardInterrupt if that is nothing."""
+    results = [one.result() for one in runs if one.values]
+    if not results:
+        raise KeyboardInterrupt
+    return results
+
+
+def _numbers(network: Network, replications: int | Sequence[int] | None) -> list[int]:
+    """Which replications to run first."""
+    wanted = network.model.run.replications if replications is None else replications
+    numbers = list(range(wanted)) if isinstance(wanted, int) else list(wanted)
+    if not numbers:
+        raise StudyError("at least one replication is needed")
+    return numbers
+
+
+def _check_cap(runs: Sequence[_Run], most: int) -> None:
+    """All networks begin with the same replications, no more than the cap."""
+    numbers = max((one.waiting for one in runs), key=len)
+    if len(numbers) > most:
+        raise BadStudyError(f"{len(numbers)} replications to begin with are more than the {most} allowed at most")
+    for one in runs:
+        one.waiting = list(numbers)
+
+
+def _judge(runs: Sequence[_Run], targets: Sequence[Target], most: int) -> int:
+    """Judge all targets on the replications that all runs have finished; returns how many to add."""
+    common = [n for n in runs[0].values if all(n in one.values for one in runs)]
+    samples = [one.samples(common) for one in runs]
+    for number, one in enumerate(runs):
+        one.until = tuple(
+            precision(target, samples[number], samples[0], len(runs), most)
+            for target in targets
+            if number or not target.paired
+        )
+    found = [one_of for one in runs for one_of in one.until]
+    return more(found) if common else 0
+
+
+def check_pairing(networks: Sequence[Network]) -> None:
+    """Raise BadStudyError where networks would not meet the same demand and weather."""
+    base = networks[0]
+    for other in networks[1:]:
+        for key in ("seed", "start", "warm_up"):
+            first, second = getattr(base.model.run, key), getattr(other.model.run, key)
+            if first != second:
+                found = (
+                    f"{getattr(first, 'text', first)} in {base.name}, {getattr(second, 'text', second)} in {other.name}"
+                )
+                raise BadStudyError(
+                    f"the scenarios would not meet the same demand and weather, as they have different values of "
+                    f"run.{key}: {found}; give one with --set run.{key}=…"
+                )
 
 
 def compare(results: Sequence[Result]) -> Comparison:
@@ -214,6 +421,11 @@ def compare(results: Sequence[Result]) -> Comparison:
             raise StudyError(
                 f"{other.scenario} was run with seed {other.seed}, {base.scenario} with seed {base.seed}: only runs "
                 "with the same seed meet the same demand and weather"
+            )
+        if other.warm_up_days != base.warm_up_days:
+            raise StudyError(
+                f"{other.scenario} was run with a warm-up of {other.warm_up_days:g} days, {base.scenario} with one of "
+                f"{base.warm_up_days:g}: they begin at different dates, and do not meet the same demand and weather"
             )
         if other.model_version != base.model_version:
             raise StudyError(
@@ -269,10 +481,9 @@ def _paired_rows(base: Result, other: Result, confidence: float) -> list[dict[st
                     "measure": measure,
                     "base": estimate(a).value,
                     "value": estimate(b).value,
-                    "difference": gain.value,
-                    "low": gain.low,
-                    "high": gain.high,
-                    "correlation": gain.correlation,
+                    **_gain(gain),
+                    "base_unfinished": estimate(pair[0]["share_unfinished"]).value,
+                    "unfinished": estimate(pair[1]["share_unfinished"]).value,
                     "separated": gain.separated,
                 }
             )
@@ -281,7 +492,7 @@ def _paired_rows(base: Result, other: Result, confidence: float) -> list[dict[st
 
 def _values(routes: pd.DataFrame, row: Mapping[Any, Any], replications: list[int]) -> pd.DataFrame:
     chosen: pd.DataFrame = routes[(routes["flow"] == row["flow"]) & (routes["route"] == row["route"])]
-    return chosen.set_index("replication")[COMPARED].reindex(replications)
+    return chosen.set_index("replication").reindex(columns=[*COMPARED, "share_unfinished"], index=replications)
 
 
 def _route_json(row: Mapping[Any, Any], causes: pd.DataFrame) -> dict[str, Any]:
@@ -294,6 +505,7 @@ def _route_json(row: Mapping[Any, Any], causes: pd.DataFrame) -> dict[str, Any]:
                 "value": _number(row[name]),
                 "low": _number(row[f"{name}_low"]),
                 "high": _number(row[f"{name}_high"]),
+                "at_least": _number(row[f"{name}_at_least"]),
             }
             for name in DAYS
         },
@@ -309,6 +521,23 @@ def _route_json(row: Mapping[Any, Any], causes: pd.DataFrame) -> dict[str, Any]:
             if cause["days"] > 0
         ],
     }
+
+
+def _at_least(routes: pd.DataFrame, followed_days: float) -> pd.DataFrame:
+    """The routes by replication, with a lower bound for a quantile that lies among boxes that have not arrived."""
+    censored = routes["unfinished"].to_numpy() > 0
+    quantiles = routes[DAYS[1:]]
+    return routes.assign(**quantiles.mask(quantiles.isna() & censored[:, None], followed_days))
+
+
+def _gain(difference: Difference) -> dict[str, float | None]:
+    values = (difference.value, difference.low, difference.high, difference.correlation, difference.variance_ratio)
+    return dict(zip(GAIN, values, strict=True))
+
+
+def _plain(record: LoadingIn | Precision) -> dict[str, Any]:
+    """A record of a study for JSON."""
+    return {name: _number(value) for name, value in asdict(record).items()}
 
 
 def _number(value: Any) -> Any:

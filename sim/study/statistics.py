@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 BATCH = 5  # observations a batch, the 5 of MSER-5
 TAIL = 5  # last batches that MSER does not consider: a mean of so few is small by chance
+SHORTEST = 2 * BATCH * (TAIL + 1)  # observations from which on a cut can fall in the second half, and be refused
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,12 @@ class Difference(Estimate):
     """The mean of other − base over paired replications, with its interval.
 
     `correlation` is that of the pairs: the closer to 1, the more the common random numbers narrow the interval.
+    `variance_ratio` is what they won: the variance of the difference of unpaired runs over that of the pairs, which
+    is also how many times as many replications would be needed without. None where it is unknown or without end.
     """
 
     correlation: float | None
+    variance_ratio: float | None
 
     @property
     def separated(self) -> bool:
@@ -88,12 +92,15 @@ def paired_difference(base: ArrayLike, other: ArrayLike, confidence: float = CON
     if first.shape != second.shape:
         raise ValueError(f"pairs need as many values on both sides, not {first.size} and {second.size}")
     gain = estimate(second - first, confidence)
-    return Difference(gain.value, gain.low, gain.high, gain.n, _correlation(first, second))
+    if first.size < 2 or gain.value is None:
+        return Difference(gain.value, gain.low, gain.high, gain.n, None, None)
+    apart = first.var() + second.var()
+    paired = (second - first).var()
+    ratio = None if paired == 0.0 else float(apart / paired)
+    return Difference(gain.value, gain.low, gain.high, gain.n, _correlation(first, second), ratio)
 
 
 def _correlation(first: Floats, second: Floats) -> float | None:
-    if first.size < 2 or not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return None
     x, y = first - first.mean(), second - second.mean()
     spread = float(np.sqrt((x @ x) * (y @ y)))
     return None if spread == 0.0 else float(np.clip(x @ y / spread, -1.0, 1.0))
@@ -111,16 +118,15 @@ def mser5(series: ArrayLike) -> int:
 
     `series` has shape (replications, observations) or (observations,). The cut is a multiple of five. It minimises
     the squared standard error of what remains (White 1997). Raises WarmUpError where the cut falls in the
-    second half, for then the run is too short to tell, and ValueError where values are missing.
+    second half, for then the run is too short to tell, or could not fall there as the series is shorter than
+    SHORTEST; and ValueError where values are missing.
     """
     mean = np.atleast_2d(np.asarray(series, dtype=float)).mean(axis=0)
     if not np.isfinite(mean).all():
         raise ValueError("a series with missing values has no warm-up cut")
     batches = mean.size // BATCH
-    if batches <= TAIL:
-        raise WarmUpError(
-            f"{mean.size} observations are too few to find the loading-in phase; {BATCH * (TAIL + 1)} are needed"
-        )
+    if mean.size < SHORTEST:
+        raise WarmUpError(f"{mean.size} observations are too few to find the loading-in phase; {SHORTEST} are needed")
     means = mean[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
     errors = [float(means[cut:].var() / (batches - cut)) for cut in range(batches - TAIL)]
     cut = int(np.argmin(errors)) * BATCH

@@ -84,11 +84,12 @@ def test_routes_stand_side_by_side_with_intervals_and_causes(result: Result, wid
     row = result.summary().query("flow == 'xian-duisburg' and route == 'north'").iloc[0]
     line = next(line for line in duisburg.splitlines() if line.startswith("Northern rail"))
     assert line.split()[2:] == [
-        *(f"{row[name]:.1f}" for name in ("mean", "p10", "p50", "p90")),
+        f"≥{row['mean']:.1f}",  # some have not arrived
+        *(f"{row[name]:.1f}" for name in ("p10", "p50", "p90")),
         "15–20",
         f"{100 * row['share_within']:.0f}",
         f"{100 * row['share_late']:.0f}",
-        f"{row['unfinished']:,.0f}",
+        f"{100 * row['share_unfinished']:.1f}",
         "320,000",
     ]
     assert f"±{row['mean_high'] - row['mean']:.1f}" in duisburg
@@ -104,12 +105,43 @@ def test_numbers_are_right_aligned(result: Result) -> None:
     assert len({len(line.rstrip()) for line in lines}) == 1
 
 
-def test_unknown_quantiles_are_marked_and_explained(result: Result) -> None:
-    routes = result.frames["routes"].assign(p90=math.nan)
-    text = printed(routes_table(without(result, routes=routes), 80), 80)
+def test_what_boxes_that_have_not_arrived_bear_on_is_a_lower_bound(result: Result) -> None:
+    routes = result.frames["routes"]
+    late = routes.assign(p90=routes["p90"].where(routes["replication"] > 0))
+    text = printed(routes_table(without(result, routes=late), 120), 120)
+    bound = late[late["flow"] == "xian-poti"]["p90"].fillna(result.followed_days).mean()
+    line = text[text.index("Xi'an → Poti") :].splitlines()[1]
+    assert f" ≥{bound:.1f} " in line
+    assert "≥ at least: some boxes had not arrived" in text
+    assert "in a quantile that lies among them with 90 days" in " ".join(text.split())
+    assert "≥" not in printed(routes_table(without(result, routes=routes.assign(unfinished=0)), 120), 120)
+
+
+def test_a_route_without_boxes_is_unknown(result: Result) -> None:
+    empty = result.frames["routes"].assign(mean=math.nan, p10=math.nan, p50=math.nan, p90=math.nan, unfinished=0)
+    text = printed(routes_table(without(result, routes=empty), 80), 80)
     assert " ? " in text
-    assert "? unknown: too many boxes had not arrived" in text
-    assert "unknown" not in printed(routes_table(result, 80), 80)
+    assert "? unknown: there was no box in some replication" in text
+
+
+def test_routes_are_ranked_where_they_are_separated_only(result: Result) -> None:
+    text = printed(routes_table(result, 120), 120)
+    behind = result.route_differences().query("destination == 'duisburg' and route == 'sea-cape'").iloc[0]
+    assert "Fastest in the mean: Northern rail" in text
+    assert f"{behind['difference']:+.1f} ±{behind['high'] - behind['difference']:.1f} days: Sea by the Cape" in text
+    routes = result.frames["routes"]
+    noise = 30.0 * (routes["replication"] - 1)
+    level = routes.assign(mean=40.0 + noise.where(routes["route"].isin(["north", "sea-suez"]), -noise))
+    text = printed(routes_table(without(result, routes=level), 120), 120)
+    assert "Fastest" not in text
+    assert "Not separated: " in text
+
+
+def test_the_warm_up_is_judged_and_a_short_one_is_a_warning(result: Result) -> None:
+    assert "warm-up of 60 days is not checked: that takes 5 replications" in printed(routes_table(result, 120), 120)
+    slow = synthetic.result(replications=6, loading_days=90.0)
+    assert "warm-up of 60 days may be too short" in printed(routes_table(slow, 120), 120)
+    assert "covers the loading-in phase" in printed(routes_table(synthetic.result(replications=6), 120), 120)
 
 
 def test_failures_and_an_early_stop_are_told(result: Result) -> None:

@@ -132,7 +132,7 @@ def test_mser_refuses_a_cut_in_the_second_half() -> None:
 
 
 def test_mser_needs_enough_observations_and_all_of_them() -> None:
-    with pytest.raises(WarmUpError, match=r"29 observations are too few .* 30 are needed"):
-        mser5(np.zeros(29))
+    with pytest.raises(WarmUpError, match=r"59 observations are too few .* 60 are needed"):
+        mser5(np.zeros(59))
     with pytest.raises(ValueError, match="missing values"):
         mser5([*np.zeros(60), np.nan])

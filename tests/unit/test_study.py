@@ -233,7 +233,9 @@ def test_an_unknown_quantile_stays_unknown(baseline: Result) -> None:
     found = next(
         entry for entry in result.to_json()["routes"] if (entry["flow"], entry["route"]) == (row["flow"], row["route"])
     )
-    assert found["days"]["p90"] == {"value": None, "low": None, "high": None}
+    values = routes[(routes["flow"] == row["flow"]) & (routes["route"] == row["route"])]["p90"]
+    bound = pytest.approx(values.fillna(result.followed_days).mean())
+    assert found["days"]["p90"] == {"value": None, "low": None, "high": None, "at_least": bound}
     assert found["days"]["p50"]["value"] is not None
     validate(result.to_json())
 
@@ -282,8 +284,11 @@ def test_json_holds_what_its_schema_says(baseline: Result) -> None:
         "seed",
         "replications",
         "warm_up_days",
+        "warm_up",
+        "until",
         "routes",
         "facilities",
+        "route_differences",
     ]
     assert (found["scenario"], found["replications"]) == ("baseline", 4)
     assert len(found["facilities"]) == len(synthetic.FACILITIES)
@@ -344,6 +349,8 @@ def test_a_route_of_one_scenario_only_is_there_as_unknown(baseline: Result, fast
 def test_what_cannot_be_paired_is_refused(baseline: Result, faster: Result) -> None:
     with pytest.raises(StudyError, match="seed 2, baseline with seed 1"):
         compare([baseline, replace(faster, seed=2)])
+    with pytest.raises(StudyError, match="warm-up of 20 days, baseline with one of 60"):
+        compare([baseline, replace(faster, warm_up_days=20.0)])
     with pytest.raises(StudyError, match="different versions are not comparable"):
         compare([baseline, replace(faster, model_version="0.0.1")])
     with pytest.raises(StudyError, match="no finished replication in common"):
@@ -357,6 +364,40 @@ def test_json_of_a_comparison_holds_what_its_schema_says(baseline: Result, faste
     validate(found)
     assert found["baseline"] == "baseline"
     assert [scenario["scenario"] for scenario in found["scenarios"]] == ["baseline", "faster"]
+
+
+def test_pairing_tells_what_it_won(baseline: Result, faster: Result) -> None:
+    row = compare([baseline, faster]).differences().query("flow == 'xian-poti' and measure == 'mean'").iloc[0]
+    first, second = (one.frames["routes"].query("flow == 'xian-poti'")["mean"].to_numpy() for one in (baseline, faster))
+    assert row["variance_ratio"] == pytest.approx((first.var() + second.var()) / (second - first).var())
+    assert row["variance_ratio"] > 1
+    assert (row["base_unfinished"], row["unfinished"]) == tuple(
+        pytest.approx(one.frames["routes"].query("flow == 'xian-poti'")["share_unfinished"].mean())
+        for one in (baseline, faster)
+    )
+
+
+def test_routes_of_one_pair_are_told_apart_only_where_they_are(baseline: Result) -> None:
+    behind = baseline.route_differences().query("destination == 'duisburg'")
+    assert list(zip(behind["base_route"], behind["route"], strict=True)) == [
+        ("north", "middle-poti"),
+        ("north", "sea-suez"),
+        ("north", "sea-cape"),
+    ]
+    assert behind["separated"].all()
+    routes = baseline.frames["routes"]
+    frames = [
+        routes.query(f"flow == 'xian-duisburg' and route == '{route}'")["mean"] for route in ("north", "sea-cape")
+    ]
+    difference = frames[1].to_numpy() - frames[0].to_numpy()
+    found = estimate(difference, 1 - 0.05 / 6)  # any of the six pairs of four routes may be looked at
+    row = behind.iloc[-1]
+    assert (row["difference"], row["low"], row["high"]) == pytest.approx((found.value, found.low, found.high))
+
+    noise = routes["replication"] - 1.5
+    level = routes.assign(mean=40.0 + noise.where(routes["route"] == "middle-poti", -noise))
+    alike = replace(baseline, frames={**baseline.frames, "routes": level}).route_differences()
+    assert not alike.query("origin == 'tashkent'")["separated"].any()
 
 
 # Atlas

@@ -139,6 +139,21 @@ def test_the_shape_of_the_uniforms_is_kept():
     assert Variate.read({"dist": "exponential", "mean": "2 d", "max": "9 d"}).ppf(np.full((2, 3), 0.5)).shape == (2, 3)
 
 
+@BOTH
+@pytest.mark.parametrize("limits", [{}, {"min": "3 h"}, {"max": "9 h"}, {"min": "3 h", "max": "9 h"}, {"shift": "2 h"}])
+def test_every_uniform_has_a_finite_draw(raw, oracle, limits):
+    ends = np.array([0.0, 2.0**-1074, 2.0**-53, 1 - 2.0**-53])  # of what a generator of uniforms can give
+    drawn = Variate.read(raw | limits).ppf(ends)
+    assert np.isfinite(drawn).all()
+    assert (np.diff(drawn) >= 0).all()
+
+
+def test_a_rare_tail_is_drawn_as_it_should():
+    variate = Variate.read({"dist": "exponential", "mean": "1 h", "min": "13 h"})  # one draw in 440,000
+    np.testing.assert_allclose(variate.ppf(U[:-1]), 13 + stats.expon.ppf(U[:-1]), rtol=1e-6)  # it has no memory
+    assert variate.mean == pytest.approx(14, rel=1e-6)
+
+
 @given(
     st.sampled_from([raw for raw, _ in LAWS.values()]),
     st.lists(st.floats(min_value=0, max_value=1, exclude_max=True), min_size=2, max_size=20),
@@ -172,6 +187,13 @@ def test_more_luck_never_draws_less(raw, uniforms):
         ({"dist": "exponential", "mean": "3 h", "min": "4 h", "max": "4 h"}, ("max",), "is not below", None),
         ({"dist": "uniform", "low": "3 h", "high": "5 h", "min": "5 h"}, ("min",), "nothing is drawn above", None),
         ({"dist": "uniform", "low": "3 h", "high": "5 h", "max": "3 h"}, ("max",), "nothing is drawn below", None),
+        ({"dist": "exponential", "mean": "1 h", "min": "40 h"}, ("min",), "one draw in 1,000,000 lies from 40 h", None),
+        (
+            {"dist": "lognormal", "mean": "1 h", "cv": 0.1, "min": "1 min", "max": "6 min"},
+            ("max",),
+            "less than one draw in 1,000,000 lies from 1 min up to 6 min",
+            None,
+        ),
         ({"dist": "exponential", "mean": "3 h", "shift": "-1 h"}, ("shift",), "negative", None),
         ({"dist": "exponential", "mean": 3}, ("mean",), "found 3 without a unit", None),
         ({"dist": "empirical", "quantiles": {"p0": "1 h"}}, ("quantiles",), "from p0 to p100", None),

@@ -68,6 +68,40 @@ def test_one_worker_and_two_give_the_same_numbers(studied: tuple[Path, Any], fol
     assert sim.simulate("small.yaml", replications=2, workers=2).to_json() == studied[1]
 
 
+def test_a_run_goes_on_until_its_intervals_are_narrow_enough_or_says_that_they_are_not(
+    corridor: Corridor, corridor_json: Callable[..., Any], results_schema: Any
+) -> None:
+    words = ["run", "small.yaml", "-n", 2, "--workers", 1, "--max", 4]
+    targets = ["--until", "transit.mean[trade/around] +- 60 %", "--until", "transit.p50[returns] ± 1 min"]
+    found = corridor_json(*words, *targets)
+    jsonschema.validate(found, results_schema)
+    easy, hard = found["until"]
+    assert (easy["reached"], hard["reached"], hard["replications"], found["replications"]) == (True, False, 4, 4)
+    widths = [row["days"]["p50"] for row in found["routes"] if row["flow"] == "returns"]
+    assert hard["half_width"] == pytest.approx(max(row["high"] - row["value"] for row in widths))
+    text = " ".join(corridor(*words, *targets).stdout.split())
+    assert "transit.mean[trade/around] +- 60 %: reached with 4 replications" in text
+    assert "transit.p50[returns] ± 1 min: NOT REACHED with 4 replications; the widest is ±" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["small.yaml", "--until", "transit.p5 ± 1 d"], 'did you mean "transit.p50"?'),
+        (["small.yaml", "--until", "transit.p50[trade/arond] ± 1 d"], 'did you mean "around"?'),
+        (["small.yaml", "--max", "40"], "--max is the cap of --until"),
+        (["small.yaml", "-n", "9", "--until", "transit.p50 ± 1 d", "--max", "4"], "more than the 4 allowed at most"),
+    ],
+)
+def test_a_target_that_cannot_be_used_is_refused_before_anything_runs(
+    folder: Path, corridor: Corridor, written: Written, words: list[str], said: str
+) -> None:
+    result = corridor("run", *words)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+    assert written() == []
+
+
 def test_compare_one_file_compares_its_routes(corridor: Corridor, written: Written) -> None:
     result = corridor("compare", "small.yaml", "-n", 1, "--workers", 1, "--set", "title=As changed for once")
     assert result.exit_code == 0
@@ -90,6 +124,7 @@ def test_compare_several_files_compares_them_with_the_first(
         for name in ("more", "same")
     }
     assert any(differences["more"])
+    assert found["confidence"] == pytest.approx(0.975)
     assert not any(differences["same"])  # the same demand and weather, to the bit
 
 
@@ -97,7 +132,8 @@ def test_compare_several_files_compares_them_with_the_first(
     ("words", "said"),
     [
         (["small.yaml", "small.yaml"], "same name"),
-        (["small.yaml", "seed.yaml"], "different seeds"),
+        (["small.yaml", "seed.yaml"], "different values of run.seed: 7 in small, 99 in seed"),
+        (["small.yaml", "long.yaml"], "different values of run.warm_up: 10 d in small, 70 d in long"),
         (["small.yaml", "-n", "0"], "0 is not in the range"),
         (["small.yaml", "--sed", "1"], "No such option"),
     ],
@@ -107,6 +143,7 @@ def test_a_comparison_that_makes_no_sense_is_refused_before_it_runs(
     folder: Path, corridor: Corridor, written: Written, words: list[str], said: str
 ) -> None:
     (folder / "seed.yaml").write_text("extends: small.yaml\nrun: {seed: 99}\n", encoding="utf-8")
+    (folder / "long.yaml").write_text("extends: small.yaml\nrun: {warm_up: 70 d}\n", encoding="utf-8")
     before = written()
     result = corridor("compare", *words)
     assert result.exit_code == 2
