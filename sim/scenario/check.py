@@ -514,7 +514,8 @@ def _check_load(path: Path, fleet: Fleet, model: Model) -> list[Fault]:
         if cargo.space.unit != fleet.capacity.unit:
             faults.append(Fault(at, f'"{name}" takes {space}, but the capacity is {capacity}: the units differ'))
         elif cargo.space > fleet.capacity:
-            faults.append(Fault(at, f'one unit of "{name}" takes {space}, more than the capacity of {capacity}'))
+            message = f'one unit of "{name}" takes {space}, more than the capacity of {capacity}'
+            faults.append(Fault((*path, "capacity"), message))
     return faults
 
 

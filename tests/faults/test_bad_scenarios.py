@@ -172,7 +172,7 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ("demand: {almaty-tbilisi: {block: 56}}", "2:34", "a block of 56 takes 112 TEU, more than the largest", None),
         (
             "fleets: {feeders: {capacity: 1 TEU}}",
-            "base.yaml:89:135",
+            "2:30",
             "takes 2 TEU, more than the capacity of 1 TEU",
             None,
         ),
