@@ -53,6 +53,7 @@ DISTANCES = (5, 8, 12, 17, 23, 30)  # points from a place to its name
 ANGLES = tuple(pi * turn / 8 for turn in range(16))
 LEADER = 10  # points, from which on a line leads from the place to the name
 AIR = 4  # pixels that a name needs beside itself, for it is of another size in every resolution
+FAR = 8  # points away that are as bad as covering a quarter of a line across the name
 STEP = 2  # pixels between the points by which lines are weighed against names
 
 
@@ -210,7 +211,7 @@ def _label(canvas: FigureCanvasAgg, axes: Axes, atlas: Atlas, flows: list[Flow],
     frame, scale = axes.get_window_extent(), canvas.figure.dpi / 72  # pixels a point
     pixels = {key: axes.transData.transform(atlas.places[key].point) for key in weights}
     shown = sorted((key for key in weights if frame.contains(*pixels[key])), key=lambda key: -weights[key])
-    links = [_dots(axes.transData.transform(flow.course.points)) for flow in flows if flow.teu]
+    links = [_dots(axes.transData.transform(flow.course.points), frame) for flow in flows if flow.teu]
     names: list[Bbox] = []
     leaders: list[Path] = []
     for key in shown:
@@ -223,16 +224,20 @@ def _label(canvas: FigureCanvasAgg, axes: Axes, atlas: Atlas, flows: list[Flow],
         size = np.ptp(text.get_window_extent(canvas.get_renderer()).get_points(), axis=0)  # type: ignore[no-untyped-call]
         others = [pixels[other] for other in shown if other != key]
         boxes = [*names, *(Bbox.from_extents(*(mark - 5), *(mark + 5)) for mark in (point, *others))]
-        ink = np.concatenate([np.empty((0, 2)), *links, *(_dots(np.asarray(leader.vertices)) for leader in leaders)])
-        free = [
-            (_badness(area, away, point, others, ink), away, area)
-            for away, area in _around(point, size + AIR, scale)
-            if _within(area, frame) and not area.count_overlaps(boxes) and not _blocked(point, area, boxes, leaders)
-        ]
-        if not free:
+        ink = np.concatenate([np.empty((0, 2)), *links, *(_dots(np.asarray(way.vertices), frame) for way in leaders)])
+        best, least = None, np.inf
+        for away, area in _around(point, size + AIR, scale):
+            if away / FAR >= least:  # those that follow are further away still
+                break
+            if not _within(area, frame) or area.count_overlaps(boxes) or _blocked(point, area, boxes, leaders):
+                continue
+            badness = _badness(area, away, point, others, ink)
+            if badness < least:
+                best, least = (away, area), badness
+        if best is None:
             text.remove()
             continue
-        _, away, area = min(free, key=lambda choice: choice[0])
+        away, area = best
         text.set_position((np.mean([area.min, area.max], axis=0) - point) / scale)
         names.append(area)
         if away >= LEADER:
@@ -270,20 +275,19 @@ def _badness(area: Bbox, away: int, point: Pixels, others: list[Pixels], ink: Pi
     """How badly a name stands there: far away, on lines, as if it belonged to another place."""
     covered = np.count_nonzero(((ink > area.min) & (ink < area.max)).all(axis=1)) * STEP / area.height
     astray = away < LEADER and any(_distance(area, other) <= _distance(area, point) for other in others)
-    return away / 8 + 4 * covered + 3 * astray
+    return away / FAR + 4 * covered + 3 * astray
 
 
 def _distance(area: Bbox, point: Pixels) -> float:
     return float(np.hypot(*(point - np.clip(point, area.min, area.max))))
 
 
-def _dots(line: Pixels) -> Pixels:
-    """Points along a line, a step apart."""
-    parts = [
-        np.linspace(start, end, max(2, int(np.hypot(*(end - start)) / STEP)))
-        for start, end in pairwise(np.clip(line, -1e4, 1e4))
-    ]
-    return np.concatenate(parts)
+def _dots(line: Pixels, frame: Bbox) -> Pixels:
+    """Points along a line, a step apart, those within the frame."""
+    steps = [max(2, int(np.hypot(*(end - start)) / STEP)) for start, end in pairwise(line)]
+    parts = [np.linspace(*ends, count) for ends, count in zip(pairwise(line), steps, strict=True)]
+    points = np.concatenate(parts)
+    return points[((points > frame.min) & (points < frame.max)).all(axis=1)]
 
 
 def _key(flows: list[Flow]) -> list[Line2D]:
