@@ -182,7 +182,7 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ("fleets: {kz-trains: {speed: 40 km/h}}", "2:22", "trains have no speed of their own", None),
         ("fleets: {feeders: {speed: null}}", "2:10", 'key "speed" is missing', None),
         ("fleets: {feeders: {service: liner}}", "2:29", "of kind timetable, where one of trains or ships", None),
-        ("fleets: {feeders: {draught: {full: 3 m}}}", "base.yaml:89:119", "an empty ship draws no less", None),
+        ("fleets: {feeders: {draught: {full: 4 m}}}", "base.yaml:89:119", "an empty ship draws no less", None),
         ("links: {aktau-alat: {gauge: 1520}}", "2:22", "a sea link has no gauge", None),
         ("links: {aktau-alat: {between: [alat, alat]}}", "2:31", "found alat twice", None),
         ("links: {almaty-aktau: {delay: 3 h}}", "2:31", 'found a time, where a share like "25 %" is due', None),
