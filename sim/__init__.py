@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from sim._version import __version__
 
 if TYPE_CHECKING:
-    from sim.network import Network
+    from sim.network import Network, load
     from sim.scenario.faults import ScenarioError
-    from sim.scenario.load import Scenario, load
+    from sim.scenario.load import Scenario
     from sim.show.views import ComparisonView, ResultView
     from sim.study import BadStudyError, Comparison, OnDone, Result, StudyError
 
@@ -47,7 +47,7 @@ _HOMES = {
     "Scenario": "sim.scenario.load",
     "ScenarioError": "sim.scenario.faults",
     "StudyError": "sim.study",
-    "load": "sim.scenario.load",
+    "load": "sim.network",
 }
 
 
@@ -120,8 +120,8 @@ def compare(
 
 
 def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:
-    from sim.network import build
-    from sim.scenario.load import Scenario, load
+    from sim.network import build, load
+    from sim.scenario.load import Scenario
 
     return build(scenario if isinstance(scenario, Scenario) else load(scenario))
 

@@ -310,8 +310,7 @@ def schema() -> None:
 
 def load_network(file: str, changes: Sequence[str]) -> Network:
     """The scenario of a file with its ways found: what is wrong with either shows before anything runs."""
-    from sim.network import build
-    from sim.scenario.load import load
+    from sim.network import build, load
 
     return build(load(file, set=changes))
 
@@ -372,7 +371,7 @@ def study(
 ) -> None:
     """Simulate, save and show one scenario, or several side by side."""
     from sim.model import simulate as journal
-    from sim.scenario.load import load_all
+    from sim.network import load_all
     from sim.show.progress import progress
     from sim.show.save import save
     from sim.study import MOST, BadStudyError, StudyError, check_pairing, check_targets, read_target, run_all, settle

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
 
 import networkx as nx
 
-from sim.scenario.faults import Fault
+from sim.scenario.faults import Fault, Path, nearest
 from sim.scenario.load import Scenario
 from sim.scenario.schema import Fleet, FleetService, Flow, Model, Port, Route, Service, Terminal
 
@@ -34,6 +33,9 @@ class Section:
     link: str
     start: str
     end: str
+
+
+Ways = dict[str, tuple[Section, ...]]  # service → sections from its first stop to its second
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Network:
     name: str
     digest: str
     model: Model
-    ways: dict[str, tuple[Section, ...]]  # service → sections from its first stop to its second
+    ways: Ways
     itineraries: tuple[Itinerary, ...]
 
     def terminal(self, place: str) -> Terminal | Port:
@@ -80,27 +82,57 @@ def build(scenario: Scenario) -> Network:
     """Find every way. Raises ScenarioError with all faults at once: no way for a service, no route for a flow, a
     request larger than its facility."""
     model = scenario.model
-    faults: list[Fault] = []
-    ways = {}
-    for name, service in model.services.items():
-        way = _way(model, service)
-        if way is None:
-            faults.append(Fault(("services", name), _no_way(model, service), "key"))
-        else:
-            ways[name] = way
-    itineraries: list[Itinerary] = []
-    if not faults:
-        for name, flow in model.demand.items():
-            for route, share in flow.routes.items():
-                legs = _legs(model, ways, flow, model.routes[route])
-                if isinstance(legs, str):
-                    faults.append(Fault(("demand", name, "routes", route), legs, "key"))
-                else:
-                    itineraries.append(Itinerary(name, route, float(share), legs))
-        faults += _oversized(model)
+    ways, itineraries, faults = _find(model, frozenset())
     if faults:
         scenario.refuse(faults)
-    return Network(scenario.name, scenario.digest(), model, ways, tuple(itineraries))
+    return Network(scenario.name, scenario.digest(), model, ways, itineraries)
+
+
+def network_faults(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
+    """What `build` would refuse however the `doubtful` entries, (section, key), of a faulty scenario are mended."""
+    return _find(model, doubtful)[2]
+
+
+def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, tuple[Itinerary, ...], list[Fault]]:
+    """Ways, itineraries and faults; where these hang on what is doubtful, there is none."""
+    ways, faults = _find_ways(model, doubtful)
+    carried, all_known = _find_carried(model, doubtful)
+    itineraries: list[Itinerary] = []
+    for name, flow in model.demand.items():
+        if flow.origin == flow.destination:  # the check of the file tells that
+            continue
+        for route, share in flow.routes.items():
+            legs = _legs(model, ways, carried, flow, model.routes[route])
+            if not isinstance(legs, str):
+                itineraries.append(Itinerary(name, route, float(share), legs))
+            elif all_known:
+                faults.append(Fault(("demand", name, "routes", route), legs, "key"))
+    return ways, tuple(itineraries), [*faults, *_oversized(model, doubtful)]
+
+
+def _find_ways(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, list[Fault]]:
+    """The way of each service. One that has none goes straight, and so do all if links are doubtful: a flow is then
+    not refused for what may be a fault of a link alone."""
+    sure = all(section != "links" for section, _ in doubtful)
+    ways, faults = {}, []
+    for name, service in model.services.items():
+        way = _way(model, service)
+        if way is None and sure and ("services", name) not in doubtful:
+            faults.append(Fault(("services", name), _no_way(model, service), "key"))
+        ways[name] = way if way and sure else (Section("", *service.stops),)
+    return ways, faults
+
+
+def _find_carried(model: Model, doubtful: frozenset[Path]) -> tuple[dict[str, set[str]], bool]:
+    """The kinds of cargo of each service, all kinds if it or a fleet of it is doubtful; and whether there can be no
+    more than that: a service or a fleet may be missing from the model."""
+    carried = {name: accepts(model, name) for name in model.services}
+    served = {key: fleet.service for key, fleet in model.fleets.items()}
+    fleets = {served.get(key) for section, key in doubtful if section == "fleets"}
+    services = {key for section, key in doubtful if section == "services"}
+    lines = {name for name, service in model.services.items() if isinstance(service, FleetService)}
+    known = fleets <= lines and services <= carried.keys()
+    return carried | {name: set(model.cargo) for name in carried if name in fleets | services}, known
 
 
 def _way(model: Model, service: Service) -> tuple[Section, ...] | None:
@@ -154,7 +186,7 @@ def _no_way(model: Model, service: Service) -> str:
     return f"no way from {first} to {second}{where} on {what}; add links, or change via"
 
 
-def hours_of(model: Model, ways: dict[str, tuple[Section, ...]], name: str) -> float:
+def hours_of(model: Model, ways: Ways, name: str) -> float:
     """Undisturbed hours from stop to stop."""
     service = model.services[name]
     if not isinstance(service, FleetService) and service.time is not None:
@@ -162,7 +194,7 @@ def hours_of(model: Model, ways: dict[str, tuple[Section, ...]], name: str) -> f
     pace = getattr(service, "pace", 1.0)
     speeds = [f.speed for f in model.fleets.values() if f.service == name and f.speed]
     ship = max(speeds, default=SEA_KMH)
-    links = [model.links[s.link] for s in ways[name]]
+    links = [model.links[s.link] for s in ways[name] if s.link]
     return sum(link.distance / (link.speed or ship) / pace for link in links)
 
 
@@ -186,17 +218,18 @@ def accepts(model: Model, name: str) -> set[str]:
     return set(service.accepts)
 
 
-def _legs(model: Model, ways: dict[str, tuple[Section, ...]], flow: Flow, route: Route) -> tuple[Leg, ...] | str:
-    """The chain of services for one flow, or what is wrong."""
-    graph = _service_graph(model, ways, flow.cargo, set(route.avoid))
+def _legs(model: Model, ways: Ways, carried: dict[str, set[str]], flow: Flow, route: Route) -> tuple[Leg, ...] | str:
+    """The chain of services for one flow, or what is wrong. `carried`: the kinds of cargo of each service."""
+    usable = {name: way for name, way in ways.items() if flow.cargo in carried[name]}
+    graph = _service_graph(model, usable, set(route.avoid))
     for end in (flow.origin, flow.destination):
         if end not in graph:
             return f"no service that carries {flow.cargo} stops at {end}, so the demand has no route"
     points = _waypoints(flow, route)
     for point in points:
         if point not in graph:
-            near = get_close_matches(point, list(graph), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(point, graph)
+            hint = f'; did you mean "{near}"?' if near else ""
             return f"no service that carries {flow.cargo} stops at waypoint {point}{hint}"
     legs: list[Leg] = []
     for a, b in pairwise(points):
@@ -207,7 +240,7 @@ def _legs(model: Model, ways: dict[str, tuple[Section, ...]], flow: Flow, route:
         except nx.NetworkXNoPath:
             return f"no chain of services carries {flow.cargo} from {a} to {b}, so the demand has no route"
         legs += [Leg(graph[p][q]["service"], p, q) for p, q in pairwise(places)]
-    return tuple(legs) or f"origin and destination are both {flow.origin}"
+    return tuple(legs)
 
 
 def _waypoints(flow: Flow, route: Route) -> list[str]:
@@ -220,11 +253,11 @@ def _waypoints(flow: Flow, route: Route) -> list[str]:
     return [flow.origin, *via, flow.destination]
 
 
-def _service_graph(model: Model, ways: dict[str, tuple[Section, ...]], cargo: str, avoid: set[str]) -> nx.Graph[str]:
+def _service_graph(model: Model, ways: Ways, avoid: set[str]) -> nx.Graph[str]:
     graph: nx.Graph[str] = nx.Graph()
     for name, way in ways.items():
         touched = {name, *(p for s in way for p in (s.start, s.end))}
-        if cargo not in accepts(model, name) or touched & avoid:
+        if touched & avoid:
             continue
         hours = hours_of(model, ways, name) + TRANSFER_H
         a, b = model.services[name].stops
@@ -233,24 +266,37 @@ def _service_graph(model: Model, ways: dict[str, tuple[Section, ...]], cargo: st
     return graph
 
 
-def _oversized(model: Model) -> Iterable[Fault]:
-    """What could never be carried or put down, and would wait for ever."""
+def _oversized(model: Model, doubtful: frozenset[Path]) -> Iterable[Fault]:
+    """What could never be carried or put down, and would wait for ever, unless that hangs on what is doubtful."""
     for name, fleet in model.fleets.items():
-        room = float(fleet.capacity) * load_share(model, fleet)
-        for kind in fleet.accepts:
-            if model.cargo[kind].space > room:
-                yield Fault(
-                    ("fleets", name, "draught" if fleet.draught else "capacity"),
-                    f"one unit of {kind} takes {model.cargo[kind].space:g} {fleet.capacity.unit}, but at this depth of "
-                    f"water the fleet loads no more than {room:g} {fleet.capacity.unit}",
-                )
-        for place in model.services[fleet.service].stops:
-            section = "ports" if place in model.ports else "terminals"
-            terminal = getattr(model, section)[place]
-            for yard_name, yard in terminal.yards.items():
-                if yard.limit.unit == fleet.capacity.unit and yard.limit < fleet.capacity:
-                    yield Fault(
-                        (section, place, "yards", yard_name, "limit"),
-                        f"a full vehicle of fleet {name} ({fleet.capacity:g} {fleet.capacity.unit}) is larger than "
-                        f"this yard ({yard.limit:g} {yard.limit.unit}) and would wait for ever",
-                    )
+        stops = model.services[fleet.service].stops
+        rests_on = {("fleets", name), ("services", fleet.service)}
+        rests_on |= {(section, place) for section in ("ports", "terminals") for place in stops}
+        rests_on |= {("seas", model.ports[place].sea) for place in stops if place in model.ports}
+        if rests_on & doubtful:
+            continue
+        yield from _too_small_fleet(model, name, fleet, doubtful)
+        for place in stops:
+            yield from _too_small_yards(model, name, fleet, place)
+
+
+def _too_small_fleet(model: Model, name: str, fleet: Fleet, doubtful: frozenset[Path]) -> Iterable[Fault]:
+    room = float(fleet.capacity) * load_share(model, fleet)
+    for kind in fleet.accepts:
+        if model.cargo[kind].space > room and ("cargo", kind) not in doubtful:
+            yield Fault(
+                ("fleets", name, "draught" if fleet.draught else "capacity"),
+                f"one unit of {kind} takes {model.cargo[kind].space:g} {fleet.capacity.unit}, but at this depth of "
+                f"water the fleet loads no more than {room:g} {fleet.capacity.unit}",
+            )
+
+
+def _too_small_yards(model: Model, name: str, fleet: Fleet, place: str) -> Iterable[Fault]:
+    section = "ports" if place in model.ports else "terminals"
+    for yard_name, yard in getattr(model, section)[place].yards.items():
+        if yard.limit.unit == fleet.capacity.unit and yard.limit < fleet.capacity:
+            yield Fault(
+                (section, place, "yards", yard_name, "limit"),
+                f"a full vehicle of fleet {name} ({fleet.capacity:g} {fleet.capacity.unit}) is larger than "
+                f"this yard ({yard.limit:g} {yard.limit.unit}) and would wait for ever",
+            )

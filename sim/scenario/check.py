@@ -42,7 +42,7 @@ def check(tree: Tree) -> tuple[Model | None, list[Fault]]:
     if sound is not None:
         faults += [fault for sense in SENSE for fault in sense(sound)]
     if model is not None and not faults:
-        faults += [fault for sense in WHOLE for fault in sense(model)]
+        faults += check_whole(model, frozenset())
     return (None if faults else model), faults
 
 
@@ -374,6 +374,15 @@ def check_places(model: Model) -> list[Fault]:
     return [Fault(("ports", name), f'"{name}" {both}', at="key") for name in model.ports if name in model.terminals]
 
 
+def check_whole(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
+    """Where nothing fits. These ask for all that there is, and so are silent about what hangs on `doubtful` entries,
+    (section, key), of a faulty scenario."""
+    faults = [] if any(section == "cargo" for section, _ in doubtful) else check_yards(model)
+    if all(key in model.fleets for section, key in doubtful if section == "fleets"):
+        faults += check_blocks(model, doubtful)
+    return faults
+
+
 def check_yards(model: Model) -> list[Fault]:
     """A yard is measured in a unit in which some cargo takes space."""
     known = sorted({cargo.space.unit for cargo in model.cargo.values()})
@@ -492,8 +501,8 @@ def check_fleets(model: Model) -> list[Fault]:
         if service is not None:
             faults += _check_vehicles(path, fleet, service)
         faults += _check_load(path, fleet, model)
-        if fleet.draught is not None and fleet.draught.empty > fleet.draught.full:
-            faults.append(Fault((*path, "draught", "empty"), "an empty ship draws more than a full one"))
+        if fleet.draught is not None and fleet.draught.empty >= fleet.draught.full:
+            faults.append(Fault((*path, "draught", "empty"), "an empty ship draws no less than a full one"))
     return faults
 
 
@@ -524,7 +533,8 @@ def _check_load(path: Path, fleet: Fleet, model: Model) -> list[Fault]:
         if cargo.space.unit != fleet.capacity.unit:
             faults.append(Fault(at, f'"{name}" takes {space}, but the capacity is {capacity}: the units differ'))
         elif cargo.space > fleet.capacity:
-            faults.append(Fault(at, f'one unit of "{name}" takes {space}, more than the capacity of {capacity}'))
+            message = f'one unit of "{name}" takes {space}, more than the capacity of {capacity}'
+            faults.append(Fault((*path, "capacity"), message))
     return faults
 
 
@@ -557,16 +567,18 @@ def check_demand(model: Model) -> list[Fault]:
     return faults
 
 
-def check_blocks(model: Model) -> list[Fault]:
+def check_blocks(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
     """Ships may share out a block, but a block train that no train can carry is a mistake."""
     faults = []
     for name, flow in model.demand.items():
-        trains = [
-            fleet
-            for fleet in model.fleets.values()
+        trains = {
+            key: fleet
+            for key, fleet in model.fleets.items()
             if flow.cargo in fleet.accepts and model.services[fleet.service].kind == "trains"
-        ]
-        largest = max((fleet.capacity for fleet in trains), default=None)
+        }
+        if any(("fleets", key) in doubtful for key in trains) or ("cargo", flow.cargo) in doubtful:
+            continue
+        largest = max((fleet.capacity for fleet in trains.values()), default=None)
         space = model.cargo[flow.cargo].space
         if flow.block > 1 and largest is not None and flow.block * space > largest:
             takes = f"a block of {flow.block} takes {flow.block * space:g} {space.unit}"
@@ -588,9 +600,6 @@ SENSE: tuple[Callable[[Model], list[Fault]], ...] = (
     check_routes,
     check_demand,
 )
-
-# these ask whether anything fits, and so need all that there is
-WHOLE: tuple[Callable[[Model], list[Fault]], ...] = (check_yards, check_blocks)
 
 
 def values_of(block: object, path: Path = ()) -> Iterator[tuple[Path, Quantity | Variate | Months]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -11,9 +11,13 @@ from typing import Any, Literal, NoReturn
 
 from sim.scenario import check
 from sim.scenario.faults import Fault, Origin, Path, ScenarioError, nearest, render
+from sim.scenario.mend import mended
 from sim.scenario.schema import Model
 from sim.scenario.tree import Node, merge, parse
 from sim.units import told
+
+# finds further faults of a model in which these entries, (section, key), are not as they were written
+Further = Callable[[Model, frozenset[Path]], Iterable[Fault]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +57,18 @@ class Scenario:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(file: str | os.PathLike[str], *, set: Sequence[str] = ()) -> Scenario:
+def load(file: str | os.PathLike[str], *, set: Sequence[str] = (), further: Further | None = None) -> Scenario:
     """The scenario of a file and of all that it extends, with `path=value` changes applied last.
 
-    Raises ScenarioError with every fault that was found.
+    Raises ScenarioError with every fault that was found. `further` is asked for more of them only if there are some:
+    what it finds in a sound scenario is for its own caller to refuse.
     """
-    return load_all([file], set=set)[0]
+    return load_all([file], set=set, further=further)[0]
 
 
-def load_all(files: Iterable[str | os.PathLike[str]], *, set: Sequence[str] = ()) -> list[Scenario]:
+def load_all(
+    files: Iterable[str | os.PathLike[str]], *, set: Sequence[str] = (), further: Further | None = None
+) -> list[Scenario]:
     """Several scenarios; what they extend in common is read once.
 
     Raises ScenarioError with every fault of all of them; a fault that several inherit is told once.
@@ -71,30 +78,26 @@ def load_all(files: Iterable[str | os.PathLike[str]], *, set: Sequence[str] = ()
     lines: list[str] = []
     for file in files:
         try:
-            scenarios.append(_load(os.fspath(file), set, library))
+            scenarios.append(_load(os.fspath(file), set, library, further))
         except ScenarioError as error:
             lines += error.lines
     if lines:
+        for scenario in scenarios:
+            lines += rendered(scenario.root, further(scenario.model, frozenset()) if further else ())
         raise ScenarioError(list(dict.fromkeys(lines)))
     return scenarios
 
 
-def validate(files: Iterable[str | os.PathLike[str]], *, set: Sequence[str] = ()) -> list[str]:
-    """Every fault of all these scenarios, a rendered line each; an empty list if there is none."""
-    try:
-        load_all(files, set=set)
-    except ScenarioError as error:
-        return list(error.lines)
-    return []
-
-
-def _load(file: str, changes: Sequence[str], library: dict[str, Node]) -> Scenario:
+def _load(file: str, changes: Sequence[str], library: dict[str, Node], further: Further | None) -> Scenario:
     root, lines = read(file, library)
     root, more = change(root, changes)
-    model, faults = check.check(root.plain())
-    lines += more + rendered(root, faults)
+    lines += more
+    tree = root.plain()
+    model, faults = check.check(tree)
     if model is None or lines:
-        raise ScenarioError(list(dict.fromkeys(lines)))
+        if rest := mended(tree, faults):
+            faults += check.check_whole(*rest) + list(further(*rest) if further else ())
+        raise ScenarioError(list(dict.fromkeys(lines + rendered(root, faults))))
     return Scenario(FilePath(file).stem, file, model, root)
 
 

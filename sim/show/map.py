@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import product
-from math import cos, radians, sqrt
+from itertools import pairwise, product
+from math import ceil, cos, pi, radians, sin, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,20 +36,25 @@ if TYPE_CHECKING:
     from sim.study import Result
 
 Box = tuple[float, float, float, float]  # west, east, south, north in degrees
-Position = tuple[int, tuple[int, int]]  # of a name: points away from its place, to the right or left, up or down
-Pixels = NDArray[np.float64]  # a point of the drawing
+Pixels = NDArray[np.float64]  # points of the drawing, shape (2,) or (points, 2)
 
 COAST: Box = (-15.0, 145.0, -1.0, 72.0)  # where there is a coastline
-INSET: Box = (40.0, 56.5, 37.0, 46.5)  # the Caspian and the Caucasus: too crowded for the large map
+ENLARGED: Box = (25.0, 84.0, 36.5, 49.0)  # from the Bosporus to the gates of China: too crowded for the large map
+CROWD = 3  # places, from which on it is enlarged
 LAND, SHORE, WATER = "#ECE7DC", "#B8B0A0", "#F5F9FB"
 MARGIN = 6.0  # degrees
 TALLEST, FLATTEST = 1.7, 2.4  # width by height
 WIDEST, THINNEST = 7.0, 0.7  # points
-LARGE_WIDTH, INSET_WIDTH, LEFT = 8.85, 5.6, 0.55  # inches
+LEFT, ACROSS, GAP = 0.55, 8.85, 0.45  # inches
+KEY_HEIGHT, KEY_COLUMNS = 0.2, 4  # inches a row
 IDLE = (0, (2, 2))  # dashes of a link without containers
 HALO = [Stroke(linewidth=2, foreground="white", alpha=0.85), Normal()]
-DISTANCES = (5, 9, 14)  # points from a place to its name
-DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+DISTANCES = (5, 8, 12, 17, 23, 30)  # points from a place to its name
+ANGLES = tuple(pi * turn / 8 for turn in range(16))
+LEADER = 10  # points, from which on a line leads from the place to the name
+AIR = 4  # pixels that a name needs beside itself, for it is of another size in every resolution
+FAR = 8  # points away that are as bad as covering a quarter of a line across the name
+STEP = 2  # pixels between the points by which lines are weighed against names
 
 
 @dataclass(frozen=True)
@@ -62,41 +67,49 @@ class Flow:
 
 
 def plot_map(result: Result) -> Figure:
-    """The network with its flows: a large map, and below it the Caspian with the Caucasus and the key."""
+    """The network with its flows: a large map, below it what is too crowded there, and the key."""
     flows = _flows(result)
-    area = _area(flows)
-    height, inset_height = LARGE_WIDTH / _ratio(area), INSET_WIDTH / _ratio(INSET)
+    area, key = _area(flows), _key(flows)
+    weights = _weights(flows)
+    crowded = {place for place in weights if _inside(result.atlas.places[place].point, ENLARGED)}
+    boxes = [(area, 20), (ENLARGED, 5)] if CROWD <= len(crowded) < len(weights) else [(area, 20)]
+    foot = FOOT + 0.1 + KEY_HEIGHT * ceil(len(key) / KEY_COLUMNS)
     beyond = any(lat < area[2] for flow in flows if flow.teu for _, lat in flow.course.points)
-    bottom = FOOT + 0.35
     sheet = Sheet(
         result,
         "What the network carries",
         "Containers a year on each link, both directions together. The wider the line, the more TEU."
         + (" Lines that end at the frame go on beyond it." if beyond else ""),
-        HEAD - 0.15 + height + 0.5 + inset_height + bottom,
-        LEFT + LARGE_WIDTH + 0.2,
+        HEAD - 0.15 + sum(ACROSS / _ratio(box) + GAP for box, _ in boxes) + foot,
+        LEFT + ACROSS + 0.2,
     )
-    large = sheet.panel(LEFT, bottom + inset_height + 0.5, LARGE_WIDTH, height)
-    small = sheet.panel(LEFT, bottom, INSET_WIDTH, inset_height)
-    for axes, box, step in ((large, area, 20), (small, INSET, 5)):
-        _ground(axes, box, step)
-        _draw(axes, flows)
-    west, east, south, north = INSET
-    large.add_patch(Rectangle((west, south), east - west, north - south, fill=False, edgecolor=GREY, linewidth=0.8))
+    panels, top = [], sheet.get_figheight() - HEAD + 0.15
+    for box, step in boxes:
+        height = ACROSS / _ratio(box)
+        panels.append(sheet.panel(LEFT, top - height, ACROSS, height))
+        _ground(panels[-1], box, step)
+        _draw(panels[-1], flows)
+        top -= height + GAP
     canvas = FigureCanvasAgg(sheet)
     canvas.draw()  # type: ignore[no-untyped-call]
-    weights = _weights(flows)
-    enlarged = {key for key in weights if _inside(result.atlas.places[key].point, INSET)}
-    _label(canvas, large, result.atlas, flows, {key: weights[key] for key in weights if key not in enlarged})
-    _label(canvas, small, result.atlas, flows, {key: weights[key] for key in weights if key in enlarged})
+    if len(boxes) > 1:
+        west, east, south, north = ENLARGED
+        edge = Rectangle((west, south), east - west, north - south, fill=False, edgecolor=GREY, linewidth=0.8)
+        edge.set_zorder(4.5)
+        panels[0].add_patch(edge)
+        key.append(Line2D([], [], color="white", marker="s", ms=9, markeredgecolor=GREY, label="enlarged below"))
+        _label(canvas, panels[1], result.atlas, flows, {place: weights[place] for place in weights if place in crowded})
+        weights = {place: weights[place] for place in weights if place not in crowded}
+    _label(canvas, panels[0], result.atlas, flows, weights)
     sheet.legend(
-        handles=_key(flows),
+        handles=key,
+        ncols=KEY_COLUMNS,
         loc="upper left",
-        bbox_to_anchor=(LEFT + INSET_WIDTH + 0.3, bottom + inset_height),
+        bbox_to_anchor=(LEFT - 0.05, foot + 0.1),
         bbox_transform=sheet.dpi_scale_trans,
         frameon=False,
         fontsize=8.5,
-        labelspacing=0.7,
+        columnspacing=3,
         borderaxespad=0,
     )
     return sheet
@@ -192,57 +205,89 @@ def _width(teu: float, most: float) -> float:
 def _label(canvas: FigureCanvasAgg, axes: Axes, atlas: Atlas, flows: list[Flow], weights: dict[str, float]) -> None:
     """Mark and name the places, the busiest first; a name for which there is no room is left out.
 
-    A name covers neither another name nor a mark. Where that can be helped, it covers no line either, and is nearer to
-    its own mark than to any other.
+    A name covers neither another name nor a mark. Where that can be helped it covers no line, and stands near its mark
+    and no other; a line leads to one that stands further away.
     """
-    frame = axes.get_window_extent()
-    points = {key: axes.transData.transform(atlas.places[key].point) for key in weights}
-    shown = sorted((key for key in weights if frame.contains(*points[key])), key=lambda key: -weights[key])
-    lines = [axes.transData.transform_path(Path(flow.course.points)) for flow in flows if flow.teu]
+    frame, scale = axes.get_window_extent(), canvas.figure.dpi / 72  # pixels a point
+    pixels = {key: axes.transData.transform(atlas.places[key].point) for key in weights}
+    shown = sorted((key for key in weights if frame.contains(*pixels[key])), key=lambda key: -weights[key])
+    links = [_dots(axes.transData.transform(flow.course.points), frame) for flow in flows if flow.teu]
     names: list[Bbox] = []
+    leaders: list[Path] = []
     for key in shown:
-        spot = atlas.places[key]
+        spot, point = atlas.places[key], pixels[key]
         marker = "s" if spot.port else "o"
         axes.plot(*spot.point, marker, ms=3.6, color="white", markeredgecolor=INK, markeredgewidth=0.8, zorder=5)
         text = Annotation(atlas.name(key), spot.point, (0, 0), textcoords="offset points", size=7, color=INK, zorder=6)
-        text.set_path_effects(HALO)
+        text.set(ha="center", va="center", path_effects=HALO)
         axes.add_artist(text)
-        others = [points[other] for other in shown if other != key]
-        taken = [*names, *(Bbox.from_extents(*(point - 5), *(point + 5)) for point in others)]
-        free = [area for area in _around(canvas, text, frame) if not area[1].count_overlaps(taken)]
-        if not free:
+        size = np.ptp(text.get_window_extent(canvas.get_renderer()).get_points(), axis=0)  # type: ignore[no-untyped-call]
+        others = [pixels[other] for other in shown if other != key]
+        boxes = [*names, *(Bbox.from_extents(*(mark - 5), *(mark + 5)) for mark in (point, *others))]
+        ink = np.concatenate([np.empty((0, 2)), *links, *(_dots(np.asarray(way.vertices), frame) for way in leaders)])
+        best, least = None, np.inf
+        for away, area in _around(point, size + AIR, scale):
+            if away / FAR >= least:  # those that follow are further away still
+                break
+            if not _within(area, frame) or area.count_overlaps(boxes) or _blocked(point, area, boxes, leaders):
+                continue
+            badness = _badness(area, away, point, others, ink)
+            if badness < least:
+                best, least = (away, area), badness
+        if best is None:
             text.remove()
             continue
-        position, area = min(free, key=lambda place: _faults(place[1], points[key], others, lines))
-        _move(text, position)
+        away, area = best
+        text.set_position((np.mean([area.min, area.max], axis=0) - point) / scale)
         names.append(area)
+        if away >= LEADER:
+            leaders.append(_way(point, area))
+            reach = (np.clip(point, area.min, area.max) - point) / scale
+            line = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 2}
+            axes.add_artist(Annotation("", spot.point, reach, textcoords="offset points", arrowprops=line, zorder=4.8))
 
 
-def _around(canvas: FigureCanvasAgg, text: Annotation, frame: Bbox) -> Iterator[tuple[Position, Bbox]]:
-    """Where `text` can stand around its place within the frame, the best first."""
-    for position in product(DISTANCES, DIRECTIONS):
-        _move(text, position)
-        area = text.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
-        if frame.contains(area.x0, area.y0) and frame.contains(area.x1, area.y1):
-            yield position, area
+def _around(point: Pixels, size: Pixels, scale: float) -> Iterator[tuple[int, Bbox]]:
+    """Where a name of this size can stand: points away from its place, and the pixels that it takes."""
+    for away, angle in product(DISTANCES, ANGLES):
+        middle = point + np.array([cos(angle), sin(angle)]) * (away * scale + size / 2)
+        yield away, Bbox.from_extents(*(middle - size / 2), *(middle + size / 2))
 
 
-def _move(text: Annotation, position: Position) -> None:
-    away, (right, up) = position
-    text.set_position((right * away, up * away))
-    text.set(ha=("center", "left", "right")[right], va=("center", "bottom", "top")[up])
+def _within(area: Bbox, frame: Bbox) -> bool:
+    return frame.contains(area.x0, area.y0) and frame.contains(area.x1, area.y1)
 
 
-def _faults(area: Bbox, own: Pixels, others: list[Pixels], lines: list[Path]) -> int:
-    """What is wrong with a name that stands there: it covers a line, or seems to belong to another place."""
-    crossed = any(line.intersects_bbox(area, False) for line in lines)
-    astray = any(_distance(area, other) <= _distance(area, own) for other in others)
-    return crossed + 2 * astray
+def _way(point: Pixels, area: Bbox) -> Path:
+    """From a place straight to its name."""
+    return Path([point, np.clip(point, area.min, area.max)])
+
+
+def _blocked(point: Pixels, area: Bbox, boxes: list[Bbox], leaders: list[Path]) -> bool:
+    """Whether the way to a name leads over other names, marks or such ways. A mark on which the place itself stands,
+    be it its own, cannot be helped."""
+    way = _way(point, area)
+    there = [box for box in boxes if not box.contains(*point)]
+    return any(way.intersects_bbox(box) for box in there) or any(way.intersects_path(leader) for leader in leaders)
+
+
+def _badness(area: Bbox, away: int, point: Pixels, others: list[Pixels], ink: Pixels) -> float:
+    """How badly a name stands there: far away, on lines, as if it belonged to another place."""
+    covered = np.count_nonzero(((ink > area.min) & (ink < area.max)).all(axis=1)) * STEP / area.height
+    astray = away < LEADER and any(_distance(area, other) <= _distance(area, point) for other in others)
+    return away / FAR + 4 * covered + 3 * astray
 
 
 def _distance(area: Bbox, point: Pixels) -> float:
-    nearest = np.clip(point, area.min, area.max)
-    return float(np.hypot(*(point - nearest)))
+    return float(np.hypot(*(point - np.clip(point, area.min, area.max))))
+
+
+def _dots(line: Pixels, frame: Bbox) -> Pixels:
+    """Points along a line, a step apart, those within the frame."""
+    steps = [max(2, int(np.hypot(*(end - start)) / STEP)) for start, end in pairwise(line)]
+    parts = [np.linspace(*ends, count) for ends, count in zip(pairwise(line), steps, strict=True)]
+    points = np.concatenate(parts)
+    return points[((points > frame.min) & (points < frame.max)).all(axis=1)]
 
 
 def _key(flows: list[Flow]) -> list[Line2D]:
@@ -256,7 +301,6 @@ def _key(flows: list[Flow]) -> list[Line2D]:
         handles.append(Line2D([], [], color=GREY, linewidth=_width(teu, most), label=f"{teu:,.0f} TEU a year"))
     if len([flow for flow in flows if flow.teu]) < len(flows):
         handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=IDLE, label="no containers"))
-    marks = (("s", 4, INK, "port"), ("o", 4, INK, "other place"), ("s", 9, GREY, "enlarged on the left"))
-    for marker, size, colour, label in marks:
-        handles.append(Line2D([], [], color="white", marker=marker, ms=size, markeredgecolor=colour, label=label))
+    for marker, label in (("s", "port"), ("o", "other place")):
+        handles.append(Line2D([], [], color="white", marker=marker, ms=4, markeredgecolor=INK, label=label))
     return handles

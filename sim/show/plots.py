@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 LABELS = 2.2  # inches left of a panel for the names of its routes
 TITLE = 0.36  # inches above it for the name of its pair
-STANDING = {"at ports": "#E69F00", "at borders and terminals": "#CC79A7"}
+TICKS = 0.15  # inches below it for its days
+STANDING = {"at ports": "#E69F00", "at borders, terminals, liner ports": "#CC79A7"}
 MOVING = {f"by {mode}": colour for mode, colour in MODES.items()}
 FACILITIES_SHOWN = 40
 FOREST = {"mean": "mean, days", "p90": "P90, days", "share_within": "within promise, % points"}
@@ -47,7 +48,7 @@ def plot_transit(result: Result) -> Figure:
         HEAD + _stacked(panels) + FOOT,
     )
     colours = route_colours(result.atlas)
-    for axes, rows in _stack(sheet, panels, name_at=0.36, right=2.35, label="transit time, days"):
+    for axes, rows in _stack(sheet, panels, name_at=0.36, right=2.05, label="transit time, days"):
         axes.set_xlim(0, _axis_end(transit))
         for top, entry in rows:
             _ridge(axes, top, entry, of_route(transit, entry), colours.get(entry["route"], INK))
@@ -211,7 +212,7 @@ Panels = list[tuple[str, list[Row]]]
 
 def _stacked(panels: Panels) -> float:
     """Inches that the panels of `_stack` take."""
-    return sum(TITLE + sum(height for height, _ in rows) for _, rows in panels) + 0.45
+    return sum(TITLE + sum(height for height, _ in rows) + TICKS for _, rows in panels) + 0.3
 
 
 def _stack(
@@ -230,12 +231,14 @@ def _stack(
         axes.set_ylim(edges[-1], 0)
         axes.set_title(pair, size=9.5, weight="bold", color=INK, loc="left", x=(0.15 - LABELS) / across, pad=4)
         axes.set_yticks(edges[:-1] + name_at, [fill(entry["label"], 30) for _, entry in rows])
-        axes.tick_params(length=0, labelbottom=last)
+        axes.tick_params(length=0)
+        axes.tick_params(axis="x", labelsize=7, labelcolor=GREY)
         axes.grid(axis="x", color=PALE, linewidth=0.6)
         axes.spines[:].set_visible(False)
         if last:
             axes.set_xlabel(label, size=8.5, color=INK)
         yield axes, [(top, entry) for top, (_, entry) in zip(edges, rows, strict=False)]
+        down -= TICKS
 
 
 def _axis_end(transit: pd.DataFrame) -> float:
@@ -266,7 +269,8 @@ def _ridge(axes: Axes, top: float, entry: Mapping[Any, Any], transit: pd.DataFra
         axes.plot(entry["p50"], line, "o", color=colour, markersize=5, markeredgecolor="white")
     figures = f"median {entry['p50']:.0f} days" if known else "median unknown"
     if math.isfinite(entry["promise_low"]):
-        figures += f", {number(100 * entry['share_within'], '.0f')} % as promised"
+        within, late = (number(100 * entry[share], ".0f") for share in ("share_within", "share_late"))
+        figures += f"\n{within} % as promised, {late} % later"
     if entry["unfinished"] >= 0.5:
         figures += f"\n{entry['unfinished']:,.0f} of {entry['boxes']:,.0f} boxes not arrived"
     axes.text(1.02, top + 0.29, figures, size=7.5, color=INK, va="center", transform=axes.get_yaxis_transform())
@@ -291,7 +295,7 @@ def _kind(stage: str) -> str:
     mode = f"by {stage.split()[0]}"
     if mode in MOVING:
         return mode
-    return "at ports" if "port" in stage.split() else "at borders and terminals"
+    return "at ports" if "port" in stage.split() else "at borders, terminals, liner ports"
 
 
 def _weekly(result: Result, column: str) -> tuple[dict[tuple[str, str], str], pd.DataFrame]:

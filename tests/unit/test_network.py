@@ -79,7 +79,7 @@ def test_demand_that_no_route_serves_is_refused_where_it_stands() -> None:
 def test_an_unknown_waypoint_comes_with_the_nearest_stop() -> None:
     lines = refused("places.bb={name: B, country: KZ, lat: 43, lon: 51}", "routes.middle.via=[bb]")
     assert "waypoint bb" in lines[0]
-    assert "did you mean 'b'?" in lines[0]
+    assert 'did you mean "b"?' in lines[0]
 
 
 def test_a_yard_smaller_than_a_train_is_refused() -> None:

@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from sim.scenario import values
 from sim.scenario.jsonschema import scenario_schema
+from tests import shipped
 
 Shell = Callable[[str], subprocess.CompletedProcess[str]]
 
@@ -58,7 +59,10 @@ SHORT = ' -n 1 --set "run.warm_up=5 d" --set "run.length=20 d" --set "run.run_ou
 @pytest.fixture
 def library(folder: Path) -> Path:
     """The scenarios of the checkout and the examples of the pages, in a folder of their own."""
-    shutil.copytree(ROOT / "scenarios", folder / "scenarios")
+    for file in shipped.scenario_files():
+        copy = folder / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
     for name, block in EXAMPLES.items():
         (folder / "scenarios" / name).write_text(block, encoding="utf-8")
     return folder
