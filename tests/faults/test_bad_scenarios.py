@@ -109,6 +109,19 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ("ports: {aktau: {berths: {feeder: {cranse: 3}}}}", "2:35", 'unknown key "cranse"', "cranes"),
         ("borders: {tbilisi: {time: {value: 6 h, sauce: x}}}", "2:40", 'unknown key "sauce"', "source"),
         ("borders: {tbilisi: {quux: 3}}", "2:21", 'unknown key "quux", allowed here: time,', None),
+        # cranes and waits that exclude each other
+        (
+            "services: {rail-kz: {stops: {almaty: {count_from: berthing, waits_at: off-berth}}}}",
+            "2:50",
+            'found "berthing", but it waits for its load off the berth',
+            None,
+        ),
+        (
+            "terminals: {almaty: {berths: {track: {shared: true}}}}",
+            "base.yaml:58:106",
+            '"almaty" shares its cranes out',
+            None,
+        ),
         # misspelt name of a block
         ("fleets:\n  feders: {vessels: 8}", "3:3", "the keys service, title, capacity, accepts are missing", "feeders"),
         ("routes: {midle: {via: []}}", "2:10", 'key "title" is missing, where a text is due', "middle"),
