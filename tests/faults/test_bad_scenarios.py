@@ -112,7 +112,7 @@ def test_each_key_misspelt_once(faults_of, path, at):
         # cranes and waits that exclude each other
         (
             "services: {rail-kz: {stops: {almaty: {count_from: berthing, waits_at: off-berth}}}}",
-            "2:50",
+            "2:51",
             'found "berthing", but it waits for its load off the berth',
             None,
         ),
