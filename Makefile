@@ -1,5 +1,6 @@
 # make demo    compare the routes of the baseline scenario
 # make test    run the tests
+# make verify  compare queues with theory and try out the intervals at length: writes results/verification.md, takes minutes
 # Both first make the virtual environment in .venv from the hashed lock; it is made again only when the lock changes.
 
 PYTHON ?= $(firstword $(foreach python,python3.11 python3,$(shell $(python) -c 'print("$(python)")' 2>/dev/null)))
@@ -7,7 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint lock schema docs calibration clean
+.PHONY: demo test verify lint lock schema docs calibration clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/project
@@ -15,6 +16,9 @@ demo: $(VENV)/project
 
 test: $(VENV)/project
 	$(BIN)/pytest -n auto
+
+verify: $(VENV)/project
+	$(BIN)/python -m tests.verification.verify
 
 lint: $(VENV)/project
 	$(BIN)/ruff check
