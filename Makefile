@@ -1,5 +1,6 @@
 # make demo    compare the routes of the baseline scenario
 # make test    run the tests
+# make verify  compare queues with theory and try out the intervals at length: writes results/verification.md, takes minutes
 # make bench   time the program against others: writes results/benchmark.md
 # Each makes its virtual environment first, from a hashed lock: .venv, or benchmarks/.venv for the last one. It is made
 # again only when its lock changes.
@@ -10,7 +11,7 @@ BIN    := $(VENV)/bin
 BENCH  := benchmarks/.venv
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test bench bench-lock lint lock schema docs calibration clean
+.PHONY: demo test verify bench bench-lock lint lock schema docs calibration clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/project
@@ -18,6 +19,9 @@ demo: $(VENV)/project
 
 test: $(VENV)/project
 	$(BIN)/pytest -n auto
+
+verify: $(VENV)/project
+	$(BIN)/python -m tests.verification.verify
 
 # Takes about ten minutes, and is worth what the machine is quiet.
 bench: $(BENCH)/lock

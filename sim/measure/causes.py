@@ -105,13 +105,15 @@ class _Ledger:
         berths = self.network.terminal(start).berths[service.stops[start].berth]
         by_unit = service.stops[start].waits_at == "berth" and berths.per == "unit"
         filled = a["opened"] if by_unit else a["closed"]
+        came = ("arrived", "weather_in", "berthed", "room", "discharged")  # a train that is made up was there all along
+        a |= {k: np.where(made_up, rows["ready"], a[k]) for k in came}
         waiting = [
-            (names.to_come, np.where(made_up, rows["ready"], a["arrived"])),
+            (names.to_come, a["arrived"]),
             ("weather", a["weather_in"]),
             (names.berth[0], a["berthed"]),
             ("yard space", a["room"]),
             (names.crane[0], a["discharged"]),
-            ("vessel to fill", np.where(made_up, a["closed"], a["opened"])),
+            ("vessel to fill", a["opened"]),
             ("vessel to fill", filled),
             ("weather", filled if by_unit else a["weather_again"]),
             (names.berth[0], filled if by_unit else a["reberthed"]),
