@@ -38,6 +38,7 @@ class Traffic:
         self.space = float(cargo.space)
         self.priority = 0 if flow.priority == "priority" else 1
         self.kind = (flow.cargo, self.priority)
+        self.rank = (self.priority, itinerary.flow, itinerary.route)  # in which what came together is discharged
         self.base = base
         self.count = len(blocks) * flow.block
         self.ids = np.arange(base, base + self.count)

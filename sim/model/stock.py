@@ -204,7 +204,7 @@ class Stock:
         queues = [q for q in queues if q.waiting]
         if len(queues) == 1:
             count = queues[0].fits(left, now)
-            return self._by_traffic(*queues[0].take(count)) if count else []
+            return sorted(self._by_traffic(*queues[0].take(count)), key=_rank) if count else []
         loads: list[Load] = []
         for priority in sorted({q.priority for q in queues}):
             ranked = [q for q in queues if q.priority == priority]
@@ -212,7 +212,7 @@ class Stock:
                 if count:
                     left -= count * queue.space
                     loads += self._by_traffic(*queue.take(count))
-        return sorted(loads, key=_rank) if len(loads) > 1 else loads
+        return sorted(loads, key=_rank)
 
     def _by_traffic(self, ids: Ids, ready: Hours) -> list[Load]:
         whose = self._itinerary[ids]
@@ -222,13 +222,13 @@ class Stock:
             return [Load(self._traffic[i], self._legs[i], ids, ready)]
         return [
             Load(self._traffic[i], self._legs[i], ids[mine], ready[mine] if isinstance(ready, np.ndarray) else ready)
-            for i in sorted(several)
+            for i in several
             for mine in [whose == i]
         ]
 
 
-def _rank(load: Load) -> tuple[int, int]:
-    return load.traffic.priority, load.traffic.index
+def _rank(load: Load) -> tuple[int, str, str]:
+    return load.traffic.rank
 
 
 def _closing(taker: Taker, queues: list[Queue], smallest: float) -> float:

@@ -163,10 +163,11 @@ def _task(
 
 
 def start_fleets(world: World) -> None:
-    """Put every vehicle at a stop, by turns at home and away, and set it going."""
-    for name, fleet in world.model.fleets.items():
+    """Put every vehicle at a stop, by turns at both, and set it going. The order of names decides, not that of the
+    file, so that a file put into another order gives the same results."""
+    for name, fleet in sorted(world.model.fleets.items()):
         line = Line(world, name, fleet)
-        places = list(line.halts)
+        places = sorted(line.halts)
         if fleet.train_sets == "unlimited":
             for place in places:
                 world.env.process(form_trains(world, line, line.halts[place]))

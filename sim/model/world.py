@@ -92,7 +92,7 @@ class World:
         self.stages = [self._stages(t) for t in self.traffic]
         self._alone: dict[tuple[int, int], list[tuple[Ids, Hours]]] = {}
         start_fleets(self)
-        for t in self.traffic:
+        for t in sorted(self.traffic, key=lambda t: t.rank):
             self._forward(t, 0, t.ids, t.released)
 
     def closures(self, calendar: str | None) -> Closures:

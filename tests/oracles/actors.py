@@ -312,7 +312,7 @@ class Corridor:
         self.numbers = count()
         self.begun: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)  # trains made up of each fleet
         self.boxes = [box for way in range(len(network.itineraries)) for box in self.demand(way)]
-        for fleet in self.model.fleets:
+        for fleet in sorted(self.model.fleets):
             self.start(fleet)
 
     def run(self) -> list[Box]:
@@ -320,9 +320,9 @@ class Corridor:
         return self.boxes
 
     def start(self, name: str) -> None:
-        """Vehicles begin by turns at home and away; where train sets are never short, each end makes up trains."""
+        """Vehicles begin by turns at both stops; where train sets are never short, each end makes up trains."""
         fleet = self.model.fleets[name]
-        places = list(self.model.services[fleet.service].stops)
+        places = sorted(self.model.services[fleet.service].stops)
         if fleet.train_sets == "unlimited":
             for place in places:
                 self.env.process(self.make_up_trains(name, place))

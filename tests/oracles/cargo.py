@@ -68,9 +68,9 @@ class Box:
         return self.rank, self.log[self.leg]["ready"], self.turn
 
     @property
-    def discharge_order(self) -> tuple[int, int, tuple[int, float, tuple[int, int]]]:
-        """Priority first, then route by route, in the order of loading."""
-        return self.rank, self.way_number, self.order
+    def discharge_order(self) -> tuple[int, str, str, tuple[int, float, tuple[int, int]]]:
+        """Priority first, then by the names of flow and route, in the order of loading."""
+        return self.rank, self.way.flow, self.way.route, self.order
 
 
 class Party:
