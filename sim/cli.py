@@ -7,6 +7,7 @@ Tables and JSON go to stdout; progress, errors and where things were saved to st
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from sim._version import __version__
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from sim.network import Network
+    from sim.network import Network, Offered
     from sim.scenario.explain import Explanation
     from sim.scenario.load import Scenario
     from sim.study import BadStudyError, Result
@@ -213,7 +214,7 @@ def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
         print_json(
             {
                 "scenario": network.name,
-                "loads": [asdict(load) | {"utilisation": load.utilisation} for load in found.loads],
+                "loads": [offered_load(load) for load in found.loads],
                 "estimate": asdict(found.estimate),
             }
         )
@@ -333,8 +334,15 @@ def build_all(scenarios: Sequence[Scenario]) -> list[Network]:
 
 def extent(network: Network) -> str:
     """How much a scenario holds, in words."""
-    blocks = ("places", "links", "services", "routes", "demand")
-    return ", ".join(f"{len(getattr(network.model, block))} {block}" for block in blocks).replace("demand", "flows")
+    blocks = {"place": "places", "link": "links", "service": "services", "route": "routes", "flow": "demand"}
+    counts = {word: len(getattr(network.model, block)) for word, block in blocks.items()}
+    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
+
+
+def offered_load(load: Offered) -> dict[str, Any]:
+    """The load on one facility, for JSON; null: there is no limit."""
+    limited = math.isfinite(load.capacity)
+    return asdict(load) | {"capacity": load.capacity if limited else None, "utilisation": load.utilisation}
 
 
 def explained(value: Explanation) -> dict[str, Any]:
@@ -373,7 +381,7 @@ def study(
     from sim.model import simulate as journal
     from sim.network import load_all
     from sim.show.progress import progress
-    from sim.show.save import save
+    from sim.show.save import check_folder, save
     from sim.study import MOST, BadStudyError, StudyError, check_pairing, check_targets, read_target, run_all, settle
 
     if seed is not None:
@@ -384,6 +392,8 @@ def study(
         raise click.UsageError("Two of the scenarios have the same name, and their results would share a folder.")
     if most is not None and not until:
         raise click.UsageError("--max is the cap of --until, which is not given.")
+    for scenario in scenarios:
+        check_folder(out / scenario.name)
     results: list[Result] = []
     try:
         check_targets([read_target(text) for text in until], networks)

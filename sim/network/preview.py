@@ -3,11 +3,13 @@ against what it can take. Means only: queues, weather's timing and full yards ne
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sim.network.build import Network, load_share
-from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow, Terminal
+from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow
 
 TRIP_S = 150e-6  # CPU of one vehicle trip and of one unit's leg, measured on the baseline: an order of magnitude
 UNIT_LEG_S = 0.2e-6
@@ -60,15 +62,16 @@ class _Line:
     fleets: dict[str, Fleet]
     space: dict[str, dict[str, float]]  # stop → cargo → space/h
     room: float  # of a mean vehicle
-    trips: float  # vehicles/h each way
+    trips: float = 0.0  # vehicles/h each way
+    laden_trips: dict[str, float] = field(default_factory=dict)  # stop → of these, with cargo
 
     def units(self, network: Network, stop: str) -> float:
         """Units/h loaded at a stop."""
         return sum(s / network.model.cargo[c].space for c, s in self.space.get(stop, {}).items())
 
     def laden(self, stop: str) -> float:
-        """The part of the vehicles that leave a stop with cargo, if those are full."""
-        return sum(self.space.get(stop, {}).values()) / (self.trips * self.room)
+        """The part of the vehicles that leave a stop with cargo."""
+        return self.laden_trips.get(stop, 0.0) / self.trips
 
 
 def preview(network: Network) -> Preview:
@@ -92,10 +95,13 @@ def _rate(network: Network, flow: Flow, share: float) -> float:
 
 def _lines(network: Network) -> list[_Line]:
     space: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
+    blocks: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))  # per hour
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         for leg in way.legs:
-            space[leg.service][leg.origin][flow.cargo] += _rate(network, flow, way.share)
+            rate = _rate(network, flow, way.share)
+            space[leg.service][leg.origin][flow.cargo] += rate
+            blocks[leg.service][leg.origin] += rate / network.model.cargo[flow.cargo].space / flow.block
     lines = []
     for name, service in network.model.services.items():
         if not isinstance(service, FleetService):
@@ -103,9 +109,28 @@ def _lines(network: Network) -> list[_Line]:
         fleets = {k: f for k, f in network.model.fleets.items() if f.service == name}
         rooms = [(_count(f), float(f.capacity) * load_share(network.model, f)) for f in fleets.values()]
         room = sum(n * r for n, r in rooms) / max(sum(n for n, _ in rooms), 1)
-        busiest = max((sum(c.values()) for c in space[name].values()), default=0.0)
-        lines.append(_Line(name, service, fleets, dict(space[name]), room, busiest / room if room else 0.0))
+        line = _Line(name, service, fleets, dict(space[name]), room)
+        lines.append(replace(line, **_trips(network, line, blocks[name])))
     return lines
+
+
+def _trips(network: Network, line: _Line, blocks: dict[str, float]) -> dict[str, Any]:
+    """How many vehicles leave an hour: full, or by their wait before they are full, as far as the fleet allows and as
+    they come back from the other end. blocks: that come to each stop per hour."""
+    full, laden, ready = {}, {}, []
+    for stop, rule in line.service.stops.items():
+        full[stop] = sum(line.space.get(stop, {}).values()) / line.room if line.room else 0.0
+        by_wait = 1 / (rule.wait + 1 / blocks[stop]) if blocks.get(stop) and not rule.min_load else 0.0
+        laden[stop] = max(full[stop], by_wait)
+        ready.append(max(laden[stop], 1 / rule.empty_after if rule.empty_after else laden[stop]))
+    most = sum(_count(f) / max(_running_hours(network, line, f), 1e-9) for f in line.fleets.values())
+    trips = max(*full.values(), min(*ready, math.inf if _unlimited(line) else most))
+    return {"trips": trips, "laden_trips": {stop: min(rate, trips) for stop, rate in laden.items()}}
+
+
+def _running_hours(network: Network, line: _Line, fleet: Fleet) -> float:
+    """Mean hours of a round trip on the way."""
+    return sum(_run_hours(network, line, fleet, stop) for stop in line.service.stops)
 
 
 def _count(fleet: Fleet) -> int:
@@ -132,8 +157,8 @@ def _line_load(network: Network, line: _Line) -> Offered:
 def _cycle(network: Network, line: _Line, fleet: Fleet) -> float:
     """Mean hours of a round trip without any waiting, closures by weather included."""
     stops = list(line.service.stops)
-    run = sum(_run_hours(network, line, fleet, stop) for stop in stops)
-    return run + sum(_berth_hours(network, line, stop) / _open_share(network, stop) for stop in stops)
+    berth = sum(_berth_hours(network, line, s) / _open_share(network, s, line.service.stops[s].berth) for s in stops)
+    return sum(_run_hours(network, line, fleet, stop) for stop in stops) + berth
 
 
 def _run_hours(network: Network, line: _Line, fleet: Fleet, origin: str) -> float:
@@ -155,10 +180,12 @@ def papers_mean(rule: Documents) -> float:
     return rule.time.mean * announced + faulty
 
 
-def _open_share(network: Network, place: str) -> float:
-    name = network.terminal(place).calendar
+def _open_share(network: Network, place: str, kind: str) -> float:
+    """The part of the year in which a kind of berth can be worked at."""
+    terminal = network.terminal(place)
+    name, rule = terminal.calendar, terminal.berths[kind].weather or terminal.weather
     calendar: Calendar | None = network.model.calendars[name] if name else None
-    if calendar is None:
+    if calendar is None or set(rule.model_dump().values()) == {"finish"}:
         return 1.0
     weather = network.model.calendars[calendar.storms] if calendar.storms else calendar
     return 1.0 if weather.closed_share is None else 1 - calendar.part * sum(weather.closed_share) / 12
@@ -198,32 +225,46 @@ def _berths(network: Network, lines: list[_Line]) -> list[Offered]:
     loads = []
     for (place, kind), used in taken.items():
         kept = network.terminal(place).berths[kind]
-        hours = 24 * _open_share(network, place)
+        hours = 24 * _open_share(network, place, kind)
         loads.append(Offered(place, f"berth {kind}", "berth", used * 24, kept.count * hours, "berth h/d"))
         if kept.per == "unit":
-            cranes = kept.count * kept.cranes * hours
+            cranes = kept.cranes * hours * (1 if kept.shared else kept.count)
             loads.append(Offered(place, f"cranes {kind}", "crane", craned[place, kind] * 24, cranes, "crane h/d"))
     return loads
 
 
 def _borders(network: Network, lines: list[_Line]) -> list[Offered]:
-    desks: dict[str, Documents] = {p: b for p, b in network.model.borders.items() if b.servers}
-    terminals: dict[str, Terminal] = {**network.model.terminals, **network.model.ports}
-    desks |= {p: t.documents for p, t in terminals.items() if t.documents and t.documents.servers}
-    jobs: dict[str, float] = defaultdict(float)
+    """Consignments at the desks: trains at borders, what came of a block at terminals. Where there are desks enough,
+    there is no limit."""
+    at_border: dict[str, float] = defaultdict(float)  # per hour
+    at_terminal: dict[str, float] = defaultdict(float)
     for line in lines:
-        for origin in line.space:
-            sections = network.sections(line.name, origin)
-            for section in sections[:-1]:
-                if section.end in network.model.borders:
-                    jobs[section.end] += line.trips
-            jobs[sections[-1].end] += line.trips
-    loads = []
-    for place, rule in desks.items():
-        open_hours = 24.0 if rule.hours is None else (rule.hours[1] - rule.hours[0]) % 24 or 24.0
-        hours = jobs[place] * papers_mean(rule) * 24
-        loads.append(Offered(place, "documents", "border", hours, float(rule.servers or 0) * open_hours, "desk h/d"))
-    return loads
+        for origin, trips in line.laden_trips.items():
+            for section in network.sections(line.name, origin)[:-1]:
+                at_border[section.end] += trips
+    for way in network.itineraries:
+        flow = network.model.demand[way.flow]
+        blocks = _rate(network, flow, way.share) / network.model.cargo[flow.cargo].space / flow.block
+        for number, leg in enumerate(way.legs):
+            if not isinstance(network.model.services[leg.service], FleetService):
+                for section in network.sections(leg.service, leg.origin)[:-1]:
+                    at_border[section.end] += blocks
+            if number + 1 < len(way.legs):
+                at_terminal[leg.destination] += blocks
+    borders: dict[str, Documents] = dict(network.model.borders)
+    terminals = {**network.model.terminals, **network.model.ports}
+    desks = {place: terminal.documents for place, terminal in terminals.items() if terminal.documents is not None}
+    return [
+        *(_desk(place, "border", rule, at_border[place]) for place, rule in borders.items()),
+        *(_desk(place, "documents", rule, at_terminal[place]) for place, rule in desks.items()),
+    ]
+
+
+def _desk(place: str, facility: str, rule: Documents, jobs: float) -> Offered:
+    if rule.servers is None:
+        return Offered(place, facility, "border", jobs * 24, math.inf, "papers/d")
+    open_hours = 24.0 if rule.hours is None else (rule.hours[1] - rule.hours[0]) % 24 or 24.0
+    return Offered(place, facility, "border", jobs * papers_mean(rule) * 24, rule.servers * open_hours, "desk h/d")
 
 
 def _paths(network: Network, lines: list[_Line]) -> list[Offered]:

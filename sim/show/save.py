@@ -50,6 +50,15 @@ MEASURES = {
 }
 
 
+def check_folder(target: Path) -> None:
+    """Raise OSError, before anything is simulated, if a result could not be written to `target`."""
+    if target.exists() and not (target / RECORD).is_file():
+        raise FileExistsError(errno.EEXIST, "There is something that is not a result of this program", str(target))
+    trial = target.with_name(f".{target.name}.trial-{os.getpid()}")
+    trial.mkdir(parents=True)
+    trial.rmdir()
+
+
 def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal: Journal | None = None) -> Path:
     """Write everything about a result to `out`/<scenario>, and return that folder.
 
@@ -103,8 +112,7 @@ def save_comparison(comparison: Comparison, out: Path) -> Path:
 @contextmanager
 def _whole(target: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of `target` at the end, and is gone if anything fails before."""
-    if target.exists() and not (target / RECORD).is_file():
-        raise FileExistsError(errno.EEXIST, "There is something that is not a result of this program", str(target))
+    check_folder(target)
     fresh, former = (target.with_name(f".{target.name}.{name}-{os.getpid()}") for name in ("new", "old"))
     fresh.mkdir(parents=True)
     try:
@@ -112,7 +120,9 @@ def _whole(target: Path) -> Iterator[Path]:
         if target.exists():
             target.rename(former)
         fresh.rename(target)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(target)  # what fills the disk does not say where
         if former.exists() and not target.exists():
             former.rename(target)
         raise

@@ -136,7 +136,7 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
             Text("–".join(atlas.name(place) for place in load.place.split("–"))),
             Text(atlas.name(load.facility)),
             Text(number(load.offered, ",.1f")),
-            Text(number(load.capacity, ",.1f")),
+            Text("no limit" if math.isinf(load.capacity) else number(load.capacity, ",.1f")),
             Text(load.unit),
             _utilisation(load.utilisation),
         )
@@ -145,6 +145,7 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
         *_heading(network.model.title, f"{network.name} · means only, without a simulation"),
         table,
         Text(f"{MARK}; from 100 % on a queue grows without end", style="dim"),
+        Text("Vehicles leave full or after their wait; with uneven cargo the simulation makes more trips", style="dim"),
         Text(
             f"One replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "
             f"{size.cpu_s:.1f} s of CPU, {size.memory_mb:,.0f} MB"

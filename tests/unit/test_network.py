@@ -99,9 +99,8 @@ def test_the_preview_by_hand() -> None:
     line = loads["a–b", "rail-ab"]
     assert line.offered == pytest.approx(a_week)
     trains = a_week / 110
-    laden_back = 4000 / 40000  # of the eastbound trains, the rest run empty
-    at_a = 4 + 4 * laden_back
-    at_b = 55 * (1 + laden_back) * 0.1 / 2
+    at_a = 4 + 4  # each train brings something back, as it waits for it for 12 h
+    at_b = 55 * (1 + 4000 / 40000) * 0.1 / 2
     assert line.capacity == pytest.approx(30 * 110 * 168 / (2 * 3000 / 40 + at_a + at_b))
     assert loads["ab", "paths"].utilisation == pytest.approx(trains / 7 / 4)
     assert loads["a", "berth rail"].offered == pytest.approx(trains / 7 * at_a)
