@@ -55,8 +55,10 @@ def check_folder(target: Path) -> None:
     if target.exists() and not (target / RECORD).is_file():
         raise FileExistsError(errno.EEXIST, "There is something that is not a result of this program", str(target))
     trial = target.with_name(f".{target.name}.trial-{os.getpid()}")
+    made = [folder for folder in (trial, *target.parents) if not folder.exists()]
     trial.mkdir(parents=True)
-    trial.rmdir()
+    for folder in made:  # nothing is left behind
+        folder.rmdir()
 
 
 def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal: Journal | None = None) -> Path:
