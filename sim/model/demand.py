@@ -104,7 +104,7 @@ def _releases(name: str, flow: Flow, units: float, times: Times, streams: Stream
 
 def _intensity(flow: Flow, times: Times) -> tuple[Floats, Floats]:
     """Hours at the edges of the months, and the hours of average demand that have passed by then."""
-    months = times.months()
+    months = times.months
     weights = np.ones(12) if flow.seasons is None else np.array(list(flow.seasons), float)
     days = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
     weights = weights / (np.dot(weights, days) / days.sum())

@@ -78,7 +78,7 @@ class Queue:
     def add(self, ids: Ids, ready: Hours) -> None:
         """Put in units that are ready at these times, or all at one time."""
         at = np.full(len(ids), ready) if isinstance(ready, float) else ready
-        in_order = isinstance(ready, float)
+        in_order = isinstance(ready, float) or not (at[1:] < at[:-1]).any()
         self.first_added = at.item(0) if in_order else at.min().item()
         if self.waiting:
             in_order = in_order and self.first_added >= self.ready.item(-1)
