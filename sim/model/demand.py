@@ -41,11 +41,15 @@ class Traffic:
         self.rank = (self.priority, itinerary.flow, itinerary.route)  # in which what came together is discharged
         self.base = base
         self.count = len(blocks) * flow.block
-        self.ids = np.arange(base, base + self.count)
         self.released = np.repeat(released, flow.block)
         self._blocks = blocks
         self._streams = streams
         self._drawn: dict[tuple[str, bool], Floats] = {}
+
+    @property
+    def ids(self) -> Ids:
+        """All units."""
+        return np.arange(self.base, self.base + self.count)
 
     def per_block(self, name: str, variate: Variate, scale: float = 1.0) -> Floats:
         """Hours for each block of this traffic."""

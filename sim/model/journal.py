@@ -51,7 +51,11 @@ USES = ("facility", "requested", "granted", "released")
 Claim = list[float]  # a row of USES while it happens; NaN: not yet
 GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
-WHOLE = {"call", "stretch", "place", "facility", "vehicle", "fleet", "berth"}
+WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth"}
+
+
+CALLS = ("index", "vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
+CALL_ROW = attrgetter(*CALLS)
 
 
 class Call:
@@ -147,7 +151,8 @@ class Recorder:
 
     def __init__(self, carriages: int) -> None:
         """carriages: one for each unit and leg, the most that there can be."""
-        self.calls: list[Call] = []
+        self.calls: dict[int, Call] = {}  # that are not over
+        self._calls = array("d")  # rows of CALLS of those that are
         self.parcels: list[Carriage] = []  # not yet written into the columns
         self._sizes = array("q")  # of each parcel written away
         self._numbers = {name: array("i") for name in PARCELS}
@@ -161,6 +166,7 @@ class Recorder:
         self.stops = array("d")  # rows of STOPS
         self.uses: list[Claim] = []  # of berths, desks and yards
         self.rooms = array("d")  # rows of ROOMS
+        self._called = -1  # the number of the last call
         self.vehicles = 0
         self.trips = 0
 
@@ -189,9 +195,22 @@ class Recorder:
         column[used : self._used[name]] = values
 
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
-        call = Call(len(self.calls), vehicle, fleet, place, t)
-        self.calls.append(call)
+        self._called += 1
+        call = self.calls[self._called] = Call(self._called, vehicle, fleet, place, t)
         return call
+
+    def over(self, call: Call) -> None:
+        """Nothing more will happen at this call."""
+        self._calls.extend(CALL_ROW(call))
+        del self.calls[call.index]
+
+    def calls_table(self) -> Table:
+        """One row a call, in the order of their begin."""
+        for call in list(self.calls.values()):
+            self.over(call)
+        rows = table(self._calls, CALLS)
+        order = rows["index"].argsort()
+        return {name: rows[name][order] for name in CALLS[1:]}
 
     def all_parcels(self) -> Parcels:
         """What was carried."""
@@ -238,15 +257,6 @@ def table(rows: array[float], names: tuple[str, ...]) -> Table:
     """Rows appended flat, as a table; whole numbers stand in the columns of WHOLE."""
     data = np.frombuffer(rows, np.float64).reshape(-1, len(names))
     return {k: data[:, i].astype(np.int32 if k in WHOLE else np.float64) for i, k in enumerate(names)}
-
-
-def calls_table(calls: list[Call]) -> Table:
-    names = ("vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
-    rows = array("d")
-    read = attrgetter(*names)
-    for call in calls:
-        rows.extend(read(call))
-    return table(rows, names)
 
 
 def uses_table(uses: list[Claim], end: float) -> Table:

@@ -261,15 +261,17 @@ def _known_together(queues: list[Queue], taker: Taker, smallest: float) -> tuple
     if in_sight <= nearly and (in_sight < least or not least):
         first = min([q.at(1) for q in queues])
         return first, INF if least else first, INF
-    parts = [q.ready[q.head : q.head + int(taker.room / q.space) + 1] for q in queues]
-    ready = np.concatenate(parts)
-    space = np.array([q.space for q in queues]).repeat([len(p) for p in parts])
+    most = [min(int(taker.room / q.space) + 1, q.waiting) for q in queues]
+    ready = np.concatenate([q.ready[q.head : q.head + count] for q, count in zip(queues, most, strict=True)])
     order = ready.argsort(kind="stable")
-    ready, room = ready[order], space[order].cumsum()
-    enough = room.searchsorted(least)
-    full = room.searchsorted(nearly, side="right")
-    known = len(room)
-    return ready.item(0), ready.item(enough) if enough < known else INF, ready.item(full) if full < known else INF
+    room = np.array([q.space for q in queues]).repeat(most)[order].cumsum()
+
+    def at(position: int) -> float:
+        return ready.item(order.item(position)) if position < len(room) else INF
+
+    first = at(0)
+    enough = at(int(room.searchsorted(least))) if least else first
+    return first, enough, at(int(room.searchsorted(nearly, side="right")))
 
 
 def _share(queues: list[Queue], room: float, now: float) -> list[int]:

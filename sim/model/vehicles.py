@@ -319,6 +319,7 @@ class Vehicle:
         if end > now:
             yield env.timeout(end - now)
         call.discharged = end
+        self.recorder.over(call)
         halt.pool.release(claim, end)
 
     def berth(self, call: Call, halt: Halt, cargo: list[Load]) -> Generator[simpy.Event, Any, Claim]:
@@ -417,6 +418,7 @@ class Vehicle:
                 if yard is not None:
                     yard.give_back(load.room, now)
         self.origin = call.index
+        self.recorder.over(call)
         self.recorder.trips += 1
         return now
 

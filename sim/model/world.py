@@ -17,7 +17,7 @@ from sim.model.demand import Traffic
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Story, Track, Yard
-from sim.model.journal import ROOMS, STOPS, Journal, Recorder, calls_table, segments_table, table, uses_table
+from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table, uses_table
 from sim.model.stock import Stock
 from sim.model.vehicles import start_fleets
 from sim.network import Network
@@ -238,7 +238,7 @@ class World:
         return Journal(
             self.replication,
             units,
-            calls_table(recorder.calls),
+            recorder.calls_table(),
             segments_table(recorder),
             table(recorder.stops, STOPS),
             recorder.all_parcels(),
