@@ -22,6 +22,7 @@ from sim.scenario.variates import Variate
 Floats = NDArray[np.float64]
 
 VOYAGE_H = 24.0  # the shortest round trip on average: so many voyages are drawn ahead
+TRAINS = 8  # trains out that begin with boxes of the same block: so many are drawn ahead
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,12 @@ class Corridor:
 
     end: float
     train: int  # boxes of a block train, in and out
-    tracks: int  # at the station before the sea
-    station_cranes: int  # at each track
-    pooled: bool  # the station's cranes take box after box, whichever train it came with; else each track has its own
+    station_cranes: int  # before the sea: they take box after box, whichever train it came with
     ships: int
     capacity: int  # boxes
     berths: int  # at each port
     quay_cranes: int  # at each berth
-    wait: float
-    from_berthing: bool  # the ship's wait counts from its berthing; else from its opening
+    wait: float  # of a ship that is not full, from its berthing
     gauge_tracks: int
     released: Floats  # of each block
     arrived: Floats  # of each block, at the station before the sea
@@ -47,9 +45,9 @@ class Corridor:
     discharge: Floats
     out: Floats  # of each ship and voyage, at sea
     back: Floats
-    to_gauge: Floats  # of each block, for the train out whose first box came with it
-    change: Floats
-    onward: Floats
+    to_gauge: Floats  # [n, block]: of the n-th train out whose first box came with this block
+    change: Floats  # of each block, for the trains out whose first box came with it
+    onward: Floats  # [n, block], as to_gauge
     closes: Floats  # the weather
     opens: Floats
 
@@ -62,15 +60,14 @@ class Corridor:
         return len(self.released)
 
 
-def draw(network: Network, replication: int = 0, *, pooled: bool = False, from_berthing: bool = False) -> Corridor:
-    """The corridor of the scenario `network` in one replication. The scenario language cannot say `pooled` and
-    `from_berthing` yet: the program simulates the corridor without them."""
+def draw(network: Network, replication: int = 0) -> Corridor:
+    """The corridor of the scenario `network` in one replication."""
     model = network.model
     times = Times(model.run.start, snap(-model.run.warm_up), snap(model.run.length + model.run.run_out))
     streams = Streams(model.run.seed, replication)
     traffic = lay_out_demand(network, times, streams)[0]
     closures = lay_out_calendar(model.calendars, "weather", times, streams)
-    station, port = model.terminals["east-rail"].berths["tracks"], model.ports["east"].berths["quay"]
+    station, port = model.ports["east"].berths["tracks"], model.ports["east"].berths["quay"]
     ships, gauge = model.fleets["ships"], model.borders["gauge"]
     crossing = model.services["crossing"]
     assert isinstance(crossing, FleetService)
@@ -86,7 +83,9 @@ def draw(network: Network, replication: int = 0, *, pooled: bool = False, from_b
 
     def rail(link: str, start: str) -> Floats:
         hours = undisturbed(link, model.links[link].speed)
-        return hours + traffic.per_block(f"train/run/{link}/{start}", delay(link), hours)
+        names = ["train", *(f"train/{number}" for number in range(2, TRAINS + 1))]
+        delays = [traffic.per_block(f"{name}/run/{link}/{start}", delay(link), hours) for name in names]
+        return hours + np.array(delays)
 
     def sea(start: str) -> Floats:
         hours = undisturbed("sea", ships.speed)
@@ -97,24 +96,21 @@ def draw(network: Network, replication: int = 0, *, pooled: bool = False, from_b
     return Corridor(
         end=times.end,
         train=traffic.flow.block,
-        tracks=1,
         station_cranes=station.cranes,
-        pooled=pooled,
         ships=ships.vessels or 0,
         capacity=int(ships.capacity),
         berths=port.count,
         quay_cranes=port.cranes,
         wait=snap(crossing.stops["east"].wait),
-        from_berthing=from_berthing,
         gauge_tracks=gauge.servers or 0,
         released=released,
         arrived=released + undisturbed("hub-east", model.links["hub-east"].speed),
-        unload=traffic.per_unit("discharge/east-rail/tracks", station.discharge),
+        unload=traffic.per_unit("discharge/east/tracks", station.discharge),
         load=traffic.per_unit("load/east/quay", port.load),
         discharge=traffic.per_unit("discharge/west/quay", port.discharge),
         out=sea("east"),
         back=sea("west"),
-        to_gauge=rail("west-gauge", "west-rail"),
+        to_gauge=rail("west-gauge", "west"),
         change=traffic.per_block("documents/gauge/time", gauge.time),
         onward=rail("gauge-market", "gauge"),
         closes=np.array(closures.starts),

@@ -7,14 +7,14 @@
 
 typedef struct {
     double end, wait;
-    int64_t boxes, blocks, train, tracks, station_cranes, pooled, ships, capacity, berths, quay_cranes, from_berthing,
-        gauge_tracks, voyages, closures;
+    int64_t boxes, blocks, train, station_cranes, ships, capacity, berths, quay_cranes, gauge_tracks, trains, voyages,
+        closures;
     const double *arrived, *unload, *load, *discharge, *out, *back, *to_gauge, *change, *onward, *closes, *opens;
     double *delivered;
 } Corridor;
 
 typedef enum {
-    TRAIN_IN, UNLOADED, ARRIVE, ASK, BERTHED, LOADED, LANDED, LEAVE, WAITED_IN_VAIN, WAITED, AT_GAUGE, CHANGED, ARRIVED
+    TRAIN_IN, UNLOADED, ARRIVE, ASK, BERTHED, LOADED, LANDED, LEAVE, WAITED, AT_GAUGE, CHANGED, ARRIVED
 } Kind;
 
 typedef struct {
@@ -48,13 +48,14 @@ typedef struct {
     int64_t tickets;
     Event *heap;
     int64_t size, room;
-    Cranes *track;
-    int64_t groups;
+    Cranes station;
     Ship *ship;
-    Queue trains, yard, lane, gauge_queue, berth_queue[2];
+    Queue yard, lane, gauge_queue, berth_queue[2];
     int64_t berths_free[2], gauge_free;
     int32_t *landed; /* boxes in order of landing: each `train` of them go together */
     int64_t landings;
+    int64_t *begun; /* trains out, by the block of their first box */
+    int too_many; /* of them */
 } World;
 
 static void queue_make(Queue *q, int64_t room) {
@@ -135,18 +136,9 @@ static void next_box(World *w, Cranes *cranes, const double *hours, Kind done, i
     begin(w, hours, ticket, done, who, queue_get(&cranes->waiting));
 }
 
-static void unload(World *w, int32_t track, int64_t block) {
-    for (int64_t box = block * w->c->train; box < (block + 1) * w->c->train; box++)
-        work(w, &w->track[track], w->c->unload, UNLOADED, track, box);
-}
-
 static void train_in(World *w, int64_t block) {
-    for (int32_t i = 0; i < w->groups; i++)
-        if (w->c->pooled || w->track[i].idle == w->track[i].number) {
-            unload(w, i, block);
-            return;
-        }
-    queue_put(&w->trains, block);
+    for (int64_t box = block * w->c->train; box < (block + 1) * w->c->train; box++)
+        work(w, &w->station, w->c->unload, UNLOADED, 0, box);
 }
 
 static void open_ship(World *w, int32_t number);
@@ -170,14 +162,7 @@ static void open_ship(World *w, int32_t number) {
     Ship *ship = &w->ship[number];
     ship->open = 1;
     while (ship->open && !queue_empty(&w->yard)) assign(w, number, queue_get(&w->yard));
-    if (!ship->open) return;
-    double patience = fmax(ship->berthed + w->c->wait, w->now);
-    if (w->c->from_berthing) {
-        at(w, patience, WAITED, number, (int32_t)ship->voyage);
-    } else {
-        at(w, patience, WAITED_IN_VAIN, number, (int32_t)ship->voyage);
-        at(w, w->now + w->c->wait, WAITED, number, (int32_t)ship->voyage);
-    }
+    if (ship->open) at(w, fmax(ship->berthed + w->c->wait, w->now), WAITED, number, (int32_t)ship->voyage);
 }
 
 static void berthed(World *w, int32_t number) {
@@ -216,7 +201,13 @@ static void landed(World *w, int32_t number, int32_t box) {
     w->landed[w->landings++] = box;
     if (w->landings % w->c->train == 0) {
         int64_t first = w->landings - w->c->train, block = w->landed[first] / w->c->train;
-        at(w, w->now + w->c->to_gauge[block], AT_GAUGE, (int32_t)first, (int32_t)block);
+        int64_t number = w->begun[block]++;
+        if (number < w->c->trains) {
+            int64_t train = number * w->c->blocks + block; /* in to_gauge and onward */
+            at(w, w->now + w->c->to_gauge[train], AT_GAUGE, (int32_t)first, (int32_t)train);
+        } else {
+            w->too_many = 1;
+        }
     }
 }
 
@@ -227,14 +218,11 @@ static void happen(World *w, Event e) {
     case TRAIN_IN:
         train_in(w, e.what);
         break;
-    case UNLOADED: {
-        Cranes *track = &w->track[e.who];
-        next_box(w, track, c->unload, UNLOADED, e.who);
-        if (track->idle == track->number && !queue_empty(&w->trains)) unload(w, e.who, queue_get(&w->trains));
+    case UNLOADED:
+        next_box(w, &w->station, c->unload, UNLOADED, 0);
         if (queue_empty(&w->lane)) queue_put(&w->yard, e.what);
         else assign(w, (int32_t)w->lane.item[w->lane.head & w->lane.mask], e.what);
         break;
-    }
     case ARRIVE:
         when_open(w, ASK, e.who);
         break;
@@ -259,16 +247,13 @@ static void happen(World *w, Event e) {
     case LEAVE:
         leave(w, e.who);
         break;
-    case WAITED_IN_VAIN:
-        if (ship->open && ship->voyage == e.what && !ship->loaded) close_ship(w, e.who);
-        break;
     case WAITED:
         if (ship->open && ship->voyage == e.what) close_ship(w, e.who);
         break;
     case AT_GAUGE:
         if (w->gauge_free) {
             w->gauge_free--;
-            at(w, w->now + c->change[e.what], CHANGED, e.who, e.what);
+            at(w, w->now + c->change[e.what % c->blocks], CHANGED, e.who, e.what);
         } else {
             queue_put(&w->gauge_queue, e.who);
             queue_put(&w->gauge_queue, e.what);
@@ -279,8 +264,8 @@ static void happen(World *w, Event e) {
         if (queue_empty(&w->gauge_queue)) {
             w->gauge_free++;
         } else {
-            int64_t train = queue_get(&w->gauge_queue), block = queue_get(&w->gauge_queue);
-            at(w, w->now + c->change[block], CHANGED, (int32_t)train, (int32_t)block);
+            int64_t first = queue_get(&w->gauge_queue), train = queue_get(&w->gauge_queue);
+            at(w, w->now + c->change[train % c->blocks], CHANGED, (int32_t)first, (int32_t)train);
         }
         break;
     case ARRIVED:
@@ -289,18 +274,14 @@ static void happen(World *w, Event e) {
     }
 }
 
-void simulate(const Corridor *c) {
-    World world = {.c = c, .room = 1024, .groups = c->pooled ? 1 : c->tracks}, *w = &world;
-    int64_t cranes = c->pooled ? c->tracks * c->station_cranes : c->station_cranes;
+int simulate(const Corridor *c) { /* 0: done; 1: more trains began with the same block than were drawn ahead */
+    World world = {.c = c, .room = 1024}, *w = &world;
     w->heap = malloc(w->room * sizeof(Event));
-    w->track = calloc(w->groups, sizeof(Cranes));
     w->ship = calloc(c->ships, sizeof(Ship));
     w->landed = malloc(c->boxes * sizeof *w->landed);
-    for (int64_t i = 0; i < w->groups; i++) {
-        w->track[i].idle = w->track[i].number = cranes;
-        queue_make(&w->track[i].waiting, 2 * (c->pooled ? c->boxes : c->train));
-    }
-    queue_make(&w->trains, c->blocks);
+    w->begun = calloc(c->blocks, sizeof *w->begun);
+    w->station.idle = w->station.number = c->station_cranes;
+    queue_make(&w->station.waiting, 2 * c->boxes);
     queue_make(&w->yard, c->boxes);
     queue_make(&w->lane, c->ships);
     queue_make(&w->gauge_queue, 2 * c->blocks);
@@ -318,17 +299,17 @@ void simulate(const Corridor *c) {
         at(w, 0, ARRIVE, i, 0);
     }
     for (int64_t i = 0; i < c->blocks; i++) at(w, c->arrived[i], TRAIN_IN, 0, (int32_t)i);
-    while (w->size && w->heap[0].t < c->end) {
+    while (w->size && w->heap[0].t < c->end && !w->too_many) {
         Event e = pop(w);
         w->now = e.t;
         happen(w, e);
     }
-    for (int64_t i = 0; i < w->groups; i++) free(w->track[i].waiting.item);
     for (int64_t i = 0; i < c->ships; i++) {
         free(w->ship[i].cargo);
         free(w->ship[i].cranes.waiting.item);
     }
-    free(w->trains.item), free(w->yard.item), free(w->lane.item), free(w->gauge_queue.item);
+    free(w->station.waiting.item), free(w->yard.item), free(w->lane.item), free(w->gauge_queue.item);
     free(w->berth_queue[0].item), free(w->berth_queue[1].item);
-    free(w->heap), free(w->track), free(w->ship), free(w->landed);
+    free(w->heap), free(w->ship), free(w->landed), free(w->begun);
+    return w->too_many;
 }

@@ -16,8 +16,7 @@ from benchmarks.corridor import Corridor, Floats
 SOURCE = Path(__file__).with_name("loop.c")
 COMPILE = ("cc", "-O3", "-march=native", "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 HOURS = ("end", "wait")
-WHOLE = ("boxes", "blocks", "train", "tracks", "station_cranes", "pooled", "ships", "capacity", "berths", "quay_cranes")
-WHOLE_TOO = ("from_berthing", "gauge_tracks")
+WHOLE = ("boxes", "blocks", "train", "station_cranes", "ships", "capacity", "berths", "quay_cranes", "gauge_tracks")
 ARRAYS = ("arrived", "unload", "load", "discharge", "out", "back", "to_gauge", "change", "onward", "closes", "opens")
 
 
@@ -26,7 +25,7 @@ class Arguments(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_double) for name in HOURS),
-        *((name, ctypes.c_int64) for name in (*WHOLE, *WHOLE_TOO, "voyages", "closures")),
+        *((name, ctypes.c_int64) for name in (*WHOLE, "trains", "voyages", "closures")),
         *((name, ctypes.POINTER(ctypes.c_double)) for name in (*ARRAYS, "delivered")),
     )
 
@@ -39,11 +38,12 @@ def available() -> bool:
 def simulate(corridor: Corridor) -> Floats:
     """The hour at which each box is delivered; NaN: not by the end."""
     delivered = np.full(corridor.boxes, np.nan)
-    numbers = {name: getattr(corridor, name) for name in (*HOURS, *WHOLE, *WHOLE_TOO)}
+    numbers = {name: getattr(corridor, name) for name in (*HOURS, *WHOLE)}
     arrays = {name: np.ascontiguousarray(getattr(corridor, name)) for name in ARRAYS} | {"delivered": delivered}
     pointers = {name: array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for name, array in arrays.items()}
-    sizes = {"voyages": corridor.out.shape[1], "closures": len(corridor.closes)}
-    compiled().simulate(ctypes.byref(Arguments(**numbers, **sizes, **pointers)))
+    sizes = {"trains": len(corridor.onward), "voyages": corridor.out.shape[1], "closures": len(corridor.closes)}
+    if compiled().simulate(ctypes.byref(Arguments(**numbers, **sizes, **pointers))):
+        raise IndexError("more trains began with the same block than were drawn ahead")
     return delivered
 
 

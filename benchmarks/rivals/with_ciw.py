@@ -19,7 +19,7 @@ def unloaded(corridor: Corridor) -> Floats:
         arrival_distributions=[ciw.dists.Sequential([*gaps, 2 * c.end])],
         batching_distributions=[ciw.dists.Deterministic(c.train)],
         service_distributions=[ciw.dists.Sequential(c.unload.tolist())],
-        number_of_servers=[c.tracks * c.station_cranes],
+        number_of_servers=[c.station_cranes],
     )
     simulation = ciw.Simulation(network)
     simulation.simulate_until_max_time(c.end)
@@ -32,7 +32,7 @@ def unloaded(corridor: Corridor) -> Floats:
 def unloaded_in_simpy(corridor: Corridor) -> Floats:
     """The same with a SimPy process a box."""
     c, env = corridor, simpy.Environment()
-    cranes = simpy.Resource(env, c.tracks * c.station_cranes)
+    cranes = simpy.Resource(env, c.station_cranes)
     hours = c.unload.tolist()
     done = [float("nan")] * c.boxes
 

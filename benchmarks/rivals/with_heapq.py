@@ -62,17 +62,16 @@ class Loop:
         self.tickets = 0  # what happens at the same time happens in their order
         self.closes, self.opens = c.closes.tolist(), c.opens.tolist()
         self.delivered = [float("nan")] * c.boxes
-        groups, cranes = (1, c.tracks * c.station_cranes) if c.pooled else (c.tracks, c.station_cranes)
-        self.tracks = [Cranes(cranes, c.unload.tolist(), self.unloaded) for _ in range(groups)]
-        self.trains: deque[int] = deque()
+        self.station = Cranes(c.station_cranes, c.unload.tolist(), self.unloaded)
         self.yard: deque[int] = deque()
         self.lane: deque[Ship] = deque()  # berthed in the east; the first takes boxes
         self.east, self.west = Port(c.berths, self.berthed_east), Port(c.berths, self.berthed_west)
         self.load, self.discharge = c.load.tolist(), c.discharge.tolist()
         self.train: list[int] = []
+        self.begun = [0] * c.blocks  # trains out, by the block of their first box
         self.to_gauge, self.change, self.onward = c.to_gauge.tolist(), c.change.tolist(), c.onward.tolist()
         self.gauge_free = c.gauge_tracks
-        self.gauge_queue: deque[tuple[list[int], int]] = deque()
+        self.gauge_queue: deque[tuple[list[int], int, int]] = deque()
 
     def run(self) -> list[float]:
         for number, (out, back) in enumerate(zip(self.corridor.out.tolist(), self.corridor.back.tolist(), strict=True)):
@@ -115,21 +114,12 @@ class Loop:
     # the station before the sea
 
     def train_in(self, block: int) -> None:
-        track = next((x for x in self.tracks if self.corridor.pooled or x.idle == x.number), None)
-        if track is None:
-            self.trains.append(block)
-        else:
-            self.unload(track, block)
-
-    def unload(self, track: Cranes, block: int) -> None:
         size = self.corridor.train
         for box in range(block * size, (block + 1) * size):
-            self.work(track, box)
+            self.work(self.station, box)
 
-    def unloaded(self, track: Cranes, box: int) -> None:
-        self.next_box(track)
-        if self.trains and track.idle == track.number:
-            self.unload(track, self.trains.popleft())
+    def unloaded(self, cranes: Cranes, box: int) -> None:
+        self.next_box(cranes)
         if self.lane:
             self.assign(self.lane[0], box)
         else:
@@ -164,13 +154,8 @@ class Loop:
         ship.cranes = Cranes(self.corridor.quay_cranes, self.load, self.loaded, ship)
         while self.yard and ship.open:
             self.assign(ship, self.yard.popleft())
-        wait = self.corridor.wait
-        patience = max(ship.berthed + wait, self.now)
-        if ship.open and self.corridor.from_berthing:
-            self.at(patience, self.waited, ship, ship.voyage)
-        elif ship.open:
-            self.at(patience, self.waited_in_vain, ship, ship.voyage)
-            self.at(self.now + wait, self.waited, ship, ship.voyage)
+        if ship.open:
+            self.at(max(ship.berthed + self.corridor.wait, self.now), self.waited, ship, ship.voyage)
 
     def assign(self, ship: Ship, box: int) -> None:
         ship.cargo.append(box)
@@ -178,10 +163,6 @@ class Loop:
         self.work(ship.cranes, box)
         if len(ship.cargo) == self.corridor.capacity:
             self.close(ship)
-
-    def waited_in_vain(self, ship: Ship, voyage: int) -> None:
-        if not ship.cargo:
-            self.waited(ship, voyage)
 
     def waited(self, ship: Ship, voyage: int) -> None:
         if ship.open and ship.voyage == voyage:
@@ -223,7 +204,9 @@ class Loop:
         self.train.append(box)
         if len(self.train) == self.corridor.train:
             block = self.train[0] // self.corridor.train
-            self.at(self.now + self.to_gauge[block], self.at_gauge, self.train, block)
+            number = self.begun[block]
+            self.begun[block] += 1
+            self.at(self.now + self.to_gauge[number][block], self.at_gauge, self.train, number, block)
             self.train = []
 
     def leave_west(self, ship: Ship) -> None:
@@ -234,18 +217,18 @@ class Loop:
 
     # trains after the sea
 
-    def at_gauge(self, train: list[int], block: int) -> None:
+    def at_gauge(self, train: list[int], number: int, block: int) -> None:
         if self.gauge_free:
             self.gauge_free -= 1
-            self.at(self.now + self.change[block], self.changed, train, block)
+            self.at(self.now + self.change[block], self.changed, train, number, block)
         else:
-            self.gauge_queue.append((train, block))
+            self.gauge_queue.append((train, number, block))
 
-    def changed(self, train: list[int], block: int) -> None:
-        self.at(self.now + self.onward[block], self.arrived, train)
+    def changed(self, train: list[int], number: int, block: int) -> None:
+        self.at(self.now + self.onward[number][block], self.arrived, train)
         if self.gauge_queue:
-            train, block = self.gauge_queue.popleft()
-            self.at(self.now + self.change[block], self.changed, train, block)
+            train, number, block = self.gauge_queue.popleft()
+            self.at(self.now + self.change[block], self.changed, train, number, block)
         else:
             self.gauge_free += 1
 

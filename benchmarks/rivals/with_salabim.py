@@ -30,14 +30,14 @@ class World:
         env = self.env = salabim.Environment(trace=False)
         self.closes, self.opens = c.closes.tolist(), c.opens.tolist()
         self.delivered = [float("nan")] * c.boxes
-        self.tracks = salabim.Resource("tracks", c.tracks, env=env)
-        self.pool = salabim.Resource("cranes", c.tracks * c.station_cranes, env=env)
+        self.station = salabim.Resource("cranes", c.station_cranes, env=env)
         self.east = salabim.Resource("berths in the east", c.berths, env=env)
         self.west = salabim.Resource("berths in the west", c.berths, env=env)
         self.gauge = salabim.Resource("gauge-change tracks", c.gauge_tracks, env=env)
         self.yard: deque[Box] = deque()
         self.lane: deque[Ship] = deque()
         self.train: list[Box] = []
+        self.begun = [0] * c.blocks  # trains out, by the block of their first box
         self.unload, self.load, self.discharge = c.unload.tolist(), c.load.tolist(), c.discharge.tolist()
         for number in range(c.ships):
             Ship(world=self, number=number, env=env)
@@ -68,41 +68,23 @@ class BlockTrain(salabim.Component):  # type: ignore[misc]
         self.world = world
         size = world.corridor.train
         self.boxes = range(block * size, (block + 1) * size)
-        self.left = size
 
-    def process(self) -> Story:
-        world, env = self.world, self.env
-        if world.corridor.pooled:
-            for box in self.boxes:
-                Box(world=world, box=box, cranes=world.pool, train=self, env=env)
-            return
-        yield self.request(world.tracks)
-        cranes = salabim.Resource("cranes", world.corridor.station_cranes, env=env)
+    def process(self) -> None:
         for box in self.boxes:
-            Box(world=world, box=box, cranes=cranes, train=self, env=env)
-        yield self.passivate()
-        self.release()
-
-    def one_done(self) -> None:
-        self.left -= 1
-        if not self.left and not self.world.corridor.pooled:
-            self.activate()
+            Box(world=self.world, box=box, env=self.env)
 
 
 class Box(salabim.Component):  # type: ignore[misc]
-    def setup(self, world: World, box: int, cranes: salabim.Resource, train: BlockTrain) -> None:
+    def setup(self, world: World, box: int) -> None:
         self.world = world
         self.box = box
-        self.cranes = cranes
-        self.train = train
         self.ship: Any = None
 
     def process(self) -> Story:
         world, box = self.world, self.box
-        yield self.request(self.cranes)
+        yield self.request(world.station)
         yield self.hold(world.unload[box])
         self.release()
-        self.train.one_done()
         world.into_yard(self)
         if self.ship is None:
             yield self.passivate()
@@ -158,20 +140,12 @@ class Ship(salabim.Component):  # type: ignore[misc]
         if world.lane[0] is not self:
             yield self.passivate()
         self.open = True
-        opened = self.env.now()
         while world.yard and self.open:
             box = world.yard.popleft()
             self.assign(box)
             box.activate()
-        patience = max(berthed + wait, opened)
-        if self.open and not world.corridor.from_berthing:
-            if not self.cargo:
-                yield self.hold(till=patience)  # the first box ends this, too
-            patience = opened + wait
-            if not self.cargo:
-                self.open = False
         if self.open:
-            yield self.hold(till=patience)
+            yield self.hold(till=max(berthed + wait, self.env.now()))
         self.open = False
         world.lane.popleft()
         if world.lane:
@@ -183,8 +157,8 @@ class Ship(salabim.Component):  # type: ignore[misc]
         box.ship = self
         if len(self.cargo) == self.world.corridor.capacity:
             self.open = False
-        if self.isscheduled() and (not self.open or (len(self.cargo) == 1 and not self.world.corridor.from_berthing)):
-            self.activate()  # it is full, or has its first box
+        if self.isscheduled() and not self.open:
+            self.activate()  # it is full
 
     def one_done(self) -> None:
         self.left -= 1
@@ -218,10 +192,12 @@ class TrainOut(salabim.Component):  # type: ignore[misc]
     def process(self) -> Story:
         c = self.world.corridor
         block = self.boxes[0].box // c.train
-        yield self.hold(c.to_gauge[block])
+        number = self.world.begun[block]
+        self.world.begun[block] += 1
+        yield self.hold(c.to_gauge[number, block])
         yield self.request(self.world.gauge)
         yield self.hold(c.change[block])
         self.release()
-        yield self.hold(c.onward[block])
+        yield self.hold(c.onward[number, block])
         for box in self.boxes:
             box.activate()

@@ -56,7 +56,6 @@ class Voyage:
 
     def __init__(self, env: simpy.Environment, cranes: int) -> None:
         self.turn = env.event()  # it is first in the lane
-        self.first = env.event()  # box assigned
         self.full = env.event()
         self.closed = False
         self.cargo: list[Slot] = []
@@ -71,13 +70,13 @@ class World:
         env = self.env = simpy.Environment()
         self.closes, self.opens = c.closes.tolist(), c.opens.tolist()
         self.delivered = [float("nan")] * c.boxes
-        self.tracks = simpy.Resource(env, c.tracks)
-        self.pool = simpy.Resource(env, c.tracks * c.station_cranes)
+        self.station = simpy.Resource(env, c.station_cranes)
         self.east, self.west = simpy.Resource(env, c.berths), simpy.Resource(env, c.berths)
         self.gauge = simpy.Resource(env, c.gauge_tracks)
         self.yard: deque[Slot] = deque()
         self.lane: deque[Voyage] = deque()
         self.train: list[int] = []
+        self.begun = [0] * c.blocks  # trains out, by the block of their first box
         self.train_in = env.event()
         self.unload, self.load, self.discharge = c.unload.tolist(), c.load.tolist(), c.discharge.tolist()
         self.to_gauge, self.change, self.onward = c.to_gauge.tolist(), c.change.tolist(), c.onward.tolist()
@@ -96,25 +95,14 @@ class World:
     def block_train(self, block: int, arrived: float) -> Story:
         env, c = self.env, self.corridor
         yield env.timeout(arrived)
-        boxes = range(block * c.train, (block + 1) * c.train)
-        unloading = Work(env, c.train)
-        if c.pooled:
-            for box in boxes:
-                env.process(self.box(box, self.pool, unloading))
-            return
-        with self.tracks.request() as track:
-            yield track
-            cranes = simpy.Resource(env, c.station_cranes)
-            for box in boxes:
-                env.process(self.box(box, cranes, unloading))
-            yield from unloading.finish()
+        for box in range(block * c.train, (block + 1) * c.train):
+            env.process(self.box(box))
 
-    def box(self, box: int, cranes: simpy.Resource, unloading: Work) -> Story:
+    def box(self, box: int) -> Story:
         env = self.env
-        with cranes.request() as crane:
+        with self.station.request() as crane:
             yield crane
             yield env.timeout(self.unload[box])
-        unloading.one_done()
         slot = Slot(env)
         self.into_yard(slot)
         voyage = yield slot.assigned
@@ -137,8 +125,6 @@ class World:
             self.yard.append(slot)
 
     def assign(self, voyage: Voyage, slot: Slot) -> None:
-        if not voyage.cargo:
-            voyage.first.succeed()
         voyage.cargo.append(slot)
         voyage.loading.left += 1
         slot.assigned.succeed(voyage)
@@ -179,13 +165,7 @@ class World:
         opened = env.now
         while self.yard and not voyage.closed:
             self.assign(voyage, self.yard.popleft())
-        patience = max(berthed + wait - opened, 0)
-        if self.corridor.from_berthing:
-            yield voyage.full | env.timeout(patience)
-        else:
-            yield voyage.first | env.timeout(patience)
-            if voyage.cargo:
-                yield voyage.full | env.timeout(opened + wait - env.now)
+        yield voyage.full | env.timeout(max(berthed + wait - opened, 0))
         voyage.closed = True
         self.lane.popleft()
         if self.lane:
@@ -208,15 +188,17 @@ class World:
         arrival = self.train_in
         self.train.append(box)
         if len(self.train) == self.corridor.train:
-            self.env.process(self.train_out(self.train[0] // self.corridor.train, arrival))
+            block = self.train[0] // self.corridor.train
+            self.env.process(self.train_out(self.begun[block], block, arrival))
+            self.begun[block] += 1
             self.train, self.train_in = [], self.env.event()
         return arrival
 
-    def train_out(self, block: int, arrival: simpy.Event) -> Story:
+    def train_out(self, number: int, block: int, arrival: simpy.Event) -> Story:
         env = self.env
-        yield env.timeout(self.to_gauge[block])
+        yield env.timeout(self.to_gauge[number][block])
         with self.gauge.request() as track:
             yield track
             yield env.timeout(self.change[block])
-        yield env.timeout(self.onward[block])
+        yield env.timeout(self.onward[number][block])
         arrival.succeed()

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.model import Journal
+from sim.model.journal import Rows
 from sim.network import Itinerary, Network
 from sim.scenario.schema import FleetService, TimetableService
 
@@ -67,34 +68,30 @@ class _Ledger:
 
     def write(self) -> None:
         """All hours of the counted units, leg by leg."""
-        rows = self.journal.carriages
-        legs = max((len(i.legs) for i in self.network.itineraries), default=0)
-        position = np.cumsum(self.counted) - 1  # of a counted unit among the counted ones
-        kept = np.flatnonzero(self.counted[rows["unit"]])
-        unit = position[rows["unit"][kept]]
-        before = np.full((int(np.count_nonzero(self.counted)), legs + 1), np.nan)  # when it came to stand before a leg
-        before[:, 0] = self.journal.units["released"][self.counted]
-        before[unit, rows["leg"][kept] + 1] = rows["landed"][kept]
-        group = rows["itinerary"][kept] * (legs + 1) + rows["leg"][kept]
-        order = np.argsort(group, kind="stable")
-        edges = np.flatnonzero(np.diff(group[order])) + 1
-        for part in np.split(order, edges):
-            if len(part):
-                self._leg({k: v[kept[part]] for k, v in rows.items()}, before[unit[part]])
-        self._not_arrived(before)
+        counted = self.counted
+        stood = self.journal.units["released"].copy()  # since when each unit has stood where it was last seen
+        reached = np.zeros(len(stood), np.int8)  # legs that each has behind it
+        for rows in self.journal.parcels.by_leg():
+            kept = rows.where(counted[rows["unit"]])
+            unit, landed = kept["unit"], kept["landed"]
+            if len(unit):
+                self._leg(kept, stood[unit])
+            there = np.isfinite(landed)
+            stood[unit[there]] = landed[there]
+            reached[unit[there]] += 1
+        self._not_arrived(stood, reached)
 
-    def _leg(self, rows: dict[str, Column], before: Floats) -> None:
+    def _leg(self, rows: Rows, came: Floats) -> None:
         number, leg = int(rows["itinerary"][0]), int(rows["leg"][0])
         way = self.network.itineraries[number]
         place = way.legs[leg].origin
-        came = before[:, leg]
         self._add(way, number, 2 * leg, place, "documents", rows["ready"] - came)
         if rows["call_from"][0] >= 0:
             self._by_vehicle(way, number, leg, rows)
         else:
             self._by_itself(way, number, leg, rows)
 
-    def _by_vehicle(self, way: Itinerary, number: int, leg: int, rows: dict[str, Column]) -> None:
+    def _by_vehicle(self, way: Itinerary, number: int, leg: int, rows: Rows) -> None:
         start, end = way.legs[leg].origin, way.legs[leg].destination
         service = self.model.services[way.legs[leg].service]
         assert isinstance(service, FleetService)
@@ -118,7 +115,7 @@ class _Ledger:
             ("weather", filled if by_unit else a["weather_again"]),
             (names.berth[0], filled if by_unit else a["reberthed"]),
         ]
-        t = rows["ready"].astype(float)
+        t = rows["ready"]
         for cause, cut in waiting:
             until = np.clip(np.where(np.isnan(cut), t, cut), t, rows["lifted"])
             self._add(way, number, 2 * leg, start, cause, until - t)
@@ -184,9 +181,8 @@ class _Ledger:
             stay = float((stops["ended"][at] - stops["begin"][at]) @ weight[at])
             self._total(number, 2 * leg + 1.5, f"border {self.model.places[name].name}", "documents", name, stay)
 
-    def _by_itself(self, way: Itinerary, number: int, leg: int, rows: dict[str, Column]) -> None:
-        there = np.isfinite(rows["lifted"].astype(float)) & np.isfinite(rows["landed"].astype(float))
-        r = {k: v[there] for k, v in rows.items()}
+    def _by_itself(self, way: Itinerary, number: int, leg: int, rows: Rows) -> None:
+        r = rows.where(np.isfinite(rows["lifted"]) & np.isfinite(rows["landed"]))
         service = self.model.services[way.legs[leg].service]
         stage, name = self._stage(way, leg), way.legs[leg].service
         rest = r["lowered"] - r["lifted"] - r["moving"] - r["documents"]
@@ -198,21 +194,19 @@ class _Ledger:
         end = way.legs[leg].destination
         self._add(way, number, 2 * leg + 2, end, "handling", r["landed"] - r["lowered"])
 
-    def _not_arrived(self, before: Floats) -> None:
+    def _not_arrived(self, stood: Floats, reached: NDArray[np.int8]) -> None:
         """What has not arrived when the run ends: the hours since it last came to stand somewhere."""
-        units = {k: v[self.counted] for k, v in self.journal.units.items()}
-        left = np.flatnonzero(np.isnan(units["finished"]))
+        left = np.flatnonzero(self.counted & np.isnan(self.journal.units["finished"]))
         end = self.model.run.length + self.model.run.run_out
-        last = np.nanmax(before[left], axis=1) if len(left) else np.empty(0)
-        itinerary = units["itinerary"][left]
+        last, reached, itinerary = stood[left], reached[left], self.journal.units["itinerary"][left]
         for number in np.unique(itinerary):
             way = self.network.itineraries[number]
             mine = itinerary == number
-            reached = np.sum(np.isfinite(before[left[mine]]), axis=1) - 1
+            behind = reached[mine]
             hours = np.maximum(end - last[mine], 0.0)
-            for leg in np.unique(reached):
+            for leg in np.unique(behind):
                 at = min(int(leg), len(way.legs) - 1)
-                total = float(np.sum(hours[reached == leg]))
+                total = float(np.sum(hours[behind == leg]))
                 self._total(
                     int(number), 2 * at, self._terminal(way.legs[at].origin), NOT_ARRIVED, way.legs[at].origin, total
                 )

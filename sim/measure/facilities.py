@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -106,23 +108,23 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
     """What each link carried, a year, by the direction of the flow."""
     run = network.model.run
     a_year = HOURS_A_YEAR / run.length
-    c = journal.carriages
     flows = [network.model.demand[i.flow] for i in network.itineraries]
     cargo = [network.model.cargo[f.cargo] for f in flows]
-    inside = (c["lifted"] >= 0) & (c["lifted"] < run.length)
-    most = 1 + max((len(i.legs) for i in network.itineraries), default=0)
-    group = c["itinerary"][inside].astype(np.int64) * most + c["leg"][inside]
-    calls = 1 + len(journal.calls["arrived"])  # and -1, where no vehicle was modelled
-    trips = np.unique(group * calls + c["call_from"][inside] + 1) // calls
+    units: Counter[tuple[int, int]] = Counter()  # by itinerary and leg
+    calls: dict[tuple[int, int], set[int]] = defaultdict(set)  # at which they were loaded
+    for piece in journal.parcels.by_leg():
+        c = piece.where((piece["lifted"] >= 0) & (piece["lifted"] < run.length))
+        if len(c["leg"]):
+            key = int(c["itinerary"][0]), int(c["leg"][0])
+            units[key] += len(c["leg"])
+            calls[key].update(np.unique(c["call_from"]).tolist())
     rows = []
-    for key, units, vehicles in zip(
-        *np.unique(group, return_counts=True), np.unique(trips, return_counts=True)[1], strict=True
-    ):
-        number, leg = divmod(int(key), most)
+    for (number, leg), carried in units.items():
         way = network.itineraries[number]
         step = way.legs[leg]
+        vehicles: float = len(calls[number, leg])
         if not isinstance(network.model.services[step.service], FleetService):
-            vehicles = units / flows[number].block
+            vehicles = carried / flows[number].block
         for section in network.sections(step.service, step.origin):
             rows.append(
                 {
@@ -130,9 +132,9 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
                     "start": section.start,
                     "end": section.end,
                     "direction": flows[number].direction,
-                    "units": units * a_year,
-                    "teu": units * cargo[number].teu * a_year,
-                    "t": units * cargo[number].payload * a_year,
+                    "units": carried * a_year,
+                    "teu": carried * cargo[number].teu * a_year,
+                    "t": carried * cargo[number].payload * a_year,
                     "vehicles": vehicles * a_year,
                 }
             )

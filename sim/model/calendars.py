@@ -96,11 +96,12 @@ class Times:
         self.zero = datetime.fromisoformat(start)
         self.begin = begin
         self.end = end
+        self.months = self._months()
 
     def hour(self, text: str) -> float:
         return snap((datetime.fromisoformat(text) - self.zero).total_seconds() / 3600)
 
-    def months(self) -> list[tuple[float, float, int]]:
+    def _months(self) -> list[tuple[float, float, int]]:
         """(start hour, end hour, month 0..11) of every month that the run touches."""
         day = (self.zero + timedelta(hours=self.begin)).replace(day=1, hour=0, minute=0, second=0)
         edges: list[tuple[float, int]] = []
@@ -127,7 +128,7 @@ def lay_out(calendars: dict[str, Calendar], name: str, times: Times, streams: St
 def _storms(shares: list[float], block: Variate, name: str, times: Times, streams: Streams) -> list[Window]:
     """Alternately open and closed: open spells are exponential, with a rate that gives each month its closed share."""
     rates = [min(s, MAX_SHARE) / (1 - min(s, MAX_SHARE)) / block.mean for s in shares]
-    expected = sum((b - a) * rates[m] for a, b, m in times.months())
+    expected = sum((b - a) * rates[m] for a, b, m in times.months)
     count = int(expected + 6 * expected**0.5 + 20)
     spells = -np.log1p(-streams.uniforms(f"calendar/{name}/open", count))
     lengths = streams.durations(f"calendar/{name}/closed", block, count)
@@ -144,7 +145,7 @@ def _storms(shares: list[float], block: Variate, name: str, times: Times, stream
 
 def _after(t: float, spell: float, rates: list[float], times: Times) -> float | None:
     """When the storms' rate, added up from `t`, has reached `spell`; none: not within the run."""
-    for start, end, month in times.months():
+    for start, end, month in times.months:
         if end <= t:
             continue
         mass = (end - max(start, t)) * rates[month]

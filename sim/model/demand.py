@@ -41,11 +41,15 @@ class Traffic:
         self.rank = (self.priority, itinerary.flow, itinerary.route)  # in which what came together is discharged
         self.base = base
         self.count = len(blocks) * flow.block
-        self.ids = np.arange(base, base + self.count)
         self.released = np.repeat(released, flow.block)
         self._blocks = blocks
         self._streams = streams
         self._drawn: dict[tuple[str, bool], Floats] = {}
+
+    @property
+    def ids(self) -> Ids:
+        """All units."""
+        return np.arange(self.base, self.base + self.count)
 
     def per_block(self, name: str, variate: Variate, scale: float = 1.0) -> Floats:
         """Hours for each block of this traffic."""
@@ -104,7 +108,7 @@ def _releases(name: str, flow: Flow, units: float, times: Times, streams: Stream
 
 def _intensity(flow: Flow, times: Times) -> tuple[Floats, Floats]:
     """Hours at the edges of the months, and the hours of average demand that have passed by then."""
-    months = times.months()
+    months = times.months
     weights = np.ones(12) if flow.seasons is None else np.array(list(flow.seasons), float)
     days = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
     weights = weights / (np.dot(weights, days) / days.sum())

@@ -92,6 +92,10 @@ def _work(
         done = each.cumsum()  # one move after the other, or as soon as the unit is there
         done += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (done - each))
         return done - each, done, done.item(-1)
+    if ready is None and free is None:
+        begins = _in_turn(each.tolist(), [start] * cranes)
+        ends = begins + each
+        return begins, ends, ends.max().item()
     at = [start] * count if ready is None else np.maximum(ready, start).tolist()
     if free is None:
         free = [start] * cranes
@@ -100,6 +104,11 @@ def _work(
     else:
         ends = _by_the_first_free(at, each.tolist(), free)
     return ends - each, ends, ends.max().item()
+
+
+def _in_turn(moves: list[float], free: list[float]) -> Floats:
+    """When each unit's move begins, if all are there from the start; `free`, all the same, is put forward."""
+    return np.array([heapreplace(free, free[0] + move) for move in moves])
 
 
 def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> Floats:

@@ -15,7 +15,9 @@ period); NaN means that it had not happened when the run ended.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -49,7 +51,11 @@ USES = ("facility", "requested", "granted", "released")
 Claim = list[float]  # a row of USES while it happens; NaN: not yet
 GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
-WHOLE = {"call", "stretch", "place", "facility", "vehicle", "fleet", "berth"}
+WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth"}
+
+
+CALLS = ("index", "vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
+CALL_ROW = attrgetter(*CALLS)
 
 
 class Call:
@@ -78,7 +84,66 @@ class Call:
 Carriage = tuple[int, int, Ids, int, int, Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]
 PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
-BATCH = 1000  # parcels that are written into the columns at one go
+COLUMNS = ("unit", *PARCELS, *HOURS)
+BATCH = 1000  # parcels that are written away at one go
+ROWS = 1 << 17  # of the carriages that are laid out at one go
+
+
+@dataclass(frozen=True)
+class Parcels:
+    """The carriages as they were recorded, parcel by parcel; an hour that all units of a parcel share is kept once.
+    That takes a small part of the room of the table with a row a unit and leg, which `Rows` lay out of it."""
+
+    sizes: Ids  # units of each parcel
+    numbers: dict[str, NDArray[np.int32]]  # PARCELS: of each parcel
+    units: NDArray[np.int32]  # of all parcels, one after the other
+    first: Ids  # where those of each parcel begin
+    hours: dict[str, tuple[Floats, Ids, NDArray[np.bool_]]]  # HOURS: all hours, where those of each parcel begin, and
+    # whether it has one for each unit
+
+    def rows(self) -> Rows:
+        """One row a unit and leg, in the order of recording."""
+        return self._rows(np.arange(len(self.sizes)))
+
+    def by_leg(self) -> Iterator[Rows]:
+        """The same rows, leg by leg of each itinerary in turn; a leg with many of them in several pieces."""
+        itinerary, leg = self.numbers["itinerary"], self.numbers["leg"]
+        order = np.lexsort((leg, itinerary))
+        piece = (self.sizes[order].cumsum() - 1) // ROWS
+        heads = np.diff(itinerary[order]) | np.diff(leg[order]) | np.diff(piece)
+        for parcels in np.split(order, np.flatnonzero(heads) + 1):
+            if len(parcels):
+                yield self._rows(parcels)
+
+    def _rows(self, parcels: Ids) -> Rows:
+        counts = self.sizes[parcels]
+        within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+        return Rows(self, np.repeat(parcels, counts), within)
+
+
+class Rows(Table):
+    """Rows of the table of carriages; a column is laid out when it is first asked for."""
+
+    def __init__(self, parcels: Parcels, parcel: Ids, within: Ids) -> None:
+        """parcel, within: of each row, the number of its parcel, and its place within it."""
+        self._parcels = parcels
+        self._parcel = parcel
+        self._within = within
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        parcels, parcel = self._parcels, self._parcel
+        if name in PARCELS:
+            self[name] = parcels.numbers[name][parcel]
+        elif name == "unit":
+            self[name] = parcels.units[parcels.first[parcel] + self._within]
+        else:
+            values, first, each = parcels.hours[name]
+            self[name] = values[first[parcel] + self._within * each[parcel]]
+        return self[name]
+
+    def where(self, kept: NDArray[np.bool_]) -> Rows:
+        """Only those rows that are `kept`."""
+        return self if kept.all() else Rows(self._parcels, self._parcel[kept], self._within[kept])
 
 
 class Recorder:
@@ -86,18 +151,22 @@ class Recorder:
 
     def __init__(self, carriages: int) -> None:
         """carriages: one for each unit and leg, the most that there can be."""
-        self.calls: list[Call] = []
+        self.calls: dict[int, Call] = {}  # that are not over
+        self._calls = array("d")  # rows of CALLS of those that are
         self.parcels: list[Carriage] = []  # not yet written into the columns
-        self.carriages: Table = {"unit": np.empty(carriages, np.int64)}
-        self.carriages |= {name: np.empty(carriages, np.int32) for name in PARCELS}
-        self.carriages |= {name: np.zeros(carriages) for name in HOURS}  # pages never written to take no memory
+        self._sizes = array("q")  # of each parcel written away
+        self._numbers = {name: array("i") for name in PARCELS}
+        self._each = {name: array("b") for name in HOURS}
+        self._units = np.empty(carriages, np.int32)  # pages never written to take no memory
+        self._hours = {name: np.empty(carriages) for name in HOURS}
+        self._used = dict.fromkeys(COLUMNS, 0)  # of these columns
         self.stretches = array("d")  # rows of STRETCHES
         self.delays = array("d")  # of each section of these stretches
         self.ways: list[list[tuple[int, int, float]]] = []  # of each stretch: links, directions, undisturbed hours
         self.stops = array("d")  # rows of STOPS
         self.uses: list[Claim] = []  # of berths, desks and yards
         self.rooms = array("d")  # rows of ROOMS
-        self.carried = 0
+        self._called = -1  # the number of the last call
         self.vehicles = 0
         self.trips = 0
 
@@ -107,35 +176,53 @@ class Recorder:
             self.write()
 
     def write(self) -> None:
-        """Put the parcels into the columns."""
+        """Put the parcels away."""
         if not self.parcels:
             return
         itinerary, leg, ids, call_from, call_to, *hours = zip(*self.parcels, strict=True)
         self.parcels.clear()
-        counts = [len(x) for x in ids]
-        rows = slice(self.carried, self.carried + sum(counts))
-        self.carried = rows.stop
-        self.carriages["unit"][rows] = np.concatenate(ids)
+        self._sizes.extend([len(x) for x in ids])
+        self._put("unit", self._units, np.concatenate(ids))
         for name, numbers in zip(PARCELS, (itinerary, leg, call_from, call_to), strict=True):
-            self.carriages[name][rows] = np.repeat(numbers, counts)
+            self._numbers[name].extend(numbers)
         for name, values in zip(HOURS, hours, strict=True):
-            each = [isinstance(x, np.ndarray) for x in values]
-            same = [0.0 if y else x for x, y in zip(values, each, strict=True)]
-            column = self.carriages[name][rows]
-            if any(same):
-                column[:] = np.repeat(same, counts)
-            if any(each):
-                column[np.repeat(each, counts)] = np.concatenate([x for x, y in zip(values, each, strict=True) if y])
+            self._each[name].extend([isinstance(x, np.ndarray) for x in values])
+            self._put(name, self._hours[name], np.concatenate(values, axis=None))
+
+    def _put(self, name: str, column: NDArray[Any], values: NDArray[Any]) -> None:
+        used = self._used[name]
+        self._used[name] = used + len(values)
+        column[used : self._used[name]] = values
 
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
-        call = Call(len(self.calls), vehicle, fleet, place, t)
-        self.calls.append(call)
+        self._called += 1
+        call = self.calls[self._called] = Call(self._called, vehicle, fleet, place, t)
         return call
 
-    def carriages_table(self) -> Table:
-        """One row a unit and leg. Not a copy: they are the most of a journal."""
+    def over(self, call: Call) -> None:
+        """Nothing more will happen at this call."""
+        self._calls.extend(CALL_ROW(call))
+        del self.calls[call.index]
+
+    def calls_table(self) -> Table:
+        """One row a call, in the order of their begin."""
+        for call in list(self.calls.values()):
+            self.over(call)
+        rows = table(self._calls, CALLS)
+        order = rows["index"].argsort()
+        return {name: rows[name][order] for name in CALLS[1:]}
+
+    def all_parcels(self) -> Parcels:
+        """What was carried."""
         self.write()
-        return {name: column[: self.carried] for name, column in self.carriages.items()}
+        sizes = np.array(self._sizes)
+        hours = {}
+        for name in HOURS:
+            each = np.array(self._each[name], bool)
+            kept = np.where(each, sizes, 1)
+            hours[name] = (self._hours[name][: self._used[name]], kept.cumsum() - kept, each)
+        numbers = {name: np.array(column, np.int32) for name, column in self._numbers.items()}
+        return Parcels(sizes, numbers, self._units[: self._used["unit"]], sizes.cumsum() - sizes, hours)
 
 
 @dataclass(frozen=True)
@@ -147,13 +234,19 @@ class Journal:
     calls: Table
     segments: Table
     stops: Table
-    carriages: Table
+    parcels: Parcels
     uses: Table
     rooms: Table
     names: dict[str, list[str]]  # itineraries ("flow/route"), places, links, fleets, facilities
     capacities: Floats  # of each facility
     trips: int
     events: int  # SimPy events
+
+    @cached_property
+    def carriages(self) -> Table:
+        """One row a unit and leg."""
+        rows = self.parcels.rows()
+        return {name: rows[name] for name in COLUMNS}
 
     def tables(self) -> dict[str, Table]:
         names = ("units", "calls", "segments", "stops", "carriages", "uses", "rooms")
@@ -164,15 +257,6 @@ def table(rows: array[float], names: tuple[str, ...]) -> Table:
     """Rows appended flat, as a table; whole numbers stand in the columns of WHOLE."""
     data = np.frombuffer(rows, np.float64).reshape(-1, len(names))
     return {k: data[:, i].astype(np.int32 if k in WHOLE else np.float64) for i, k in enumerate(names)}
-
-
-def calls_table(calls: list[Call]) -> Table:
-    names = ("vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
-    rows = array("d")
-    read = attrgetter(*names)
-    for call in calls:
-        rows.extend(read(call))
-    return table(rows, names)
 
 
 def uses_table(uses: list[Claim], end: float) -> Table:

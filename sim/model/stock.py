@@ -78,7 +78,7 @@ class Queue:
     def add(self, ids: Ids, ready: Hours) -> None:
         """Put in units that are ready at these times, or all at one time."""
         at = np.full(len(ids), ready) if isinstance(ready, float) else ready
-        in_order = isinstance(ready, float)
+        in_order = isinstance(ready, float) or not (at[1:] < at[:-1]).any()
         self.first_added = at.item(0) if in_order else at.min().item()
         if self.waiting:
             in_order = in_order and self.first_added >= self.ready.item(-1)
@@ -261,15 +261,17 @@ def _known_together(queues: list[Queue], taker: Taker, smallest: float) -> tuple
     if in_sight <= nearly and (in_sight < least or not least):
         first = min([q.at(1) for q in queues])
         return first, INF if least else first, INF
-    parts = [q.ready[q.head : q.head + int(taker.room / q.space) + 1] for q in queues]
-    ready = np.concatenate(parts)
-    space = np.array([q.space for q in queues]).repeat([len(p) for p in parts])
+    most = [min(int(taker.room / q.space) + 1, q.waiting) for q in queues]
+    ready = np.concatenate([q.ready[q.head : q.head + count] for q, count in zip(queues, most, strict=True)])
     order = ready.argsort(kind="stable")
-    ready, room = ready[order], space[order].cumsum()
-    enough = room.searchsorted(least)
-    full = room.searchsorted(nearly, side="right")
-    known = len(room)
-    return ready.item(0), ready.item(enough) if enough < known else INF, ready.item(full) if full < known else INF
+    room = np.array([q.space for q in queues]).repeat(most)[order].cumsum()
+
+    def at(position: int) -> float:
+        return ready.item(order.item(position)) if position < len(room) else INF
+
+    first = at(0)
+    enough = at(int(room.searchsorted(least))) if least else first
+    return first, enough, at(int(room.searchsorted(nearly, side="right")))
 
 
 def _share(queues: list[Queue], room: float, now: float) -> list[int]:

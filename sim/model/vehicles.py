@@ -97,9 +97,7 @@ class Line:
         self.load = float(fleet.capacity) * load_share(world.model, fleet)
         self.room = self.load + HAIR
         self.halts = {place: self._halt(world, service, place) for place in service.stops}
-        # of trains made up: how many began with each block, and their delays by traffic, number, halt and block
-        self.begun: dict[tuple[int, int], int] = {}
-        self.voyages: dict[tuple[int, int, str], list[Voyage]] = {}
+        self.begun: dict[tuple[int, int], int] = {}  # trains made up for loads that begin with each block of a traffic
 
     def _halt(self, world: World, service: FleetService, place: str) -> Halt:
         stop = service.stops[place]
@@ -235,12 +233,14 @@ def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]
         return traffic.per_block(f"{name}/{key}", variate).item(block)
 
     def delays(halt: Halt) -> Voyage:
-        known = line.voyages.get((traffic.index, number, halt.place))
-        if known is None:
-            blocks = traffic.count // traffic.flow.block
-            known = _voyages(halt, blocks, lambda key, law, hours: traffic.per_block(f"{name}/{key}", law, hours))
-            line.voyages[traffic.index, number, halt.place] = known
-        return known[block]
+        voyage = []
+        for stretch in halt.stretches:
+            late = [
+                0.0 if law is None else traffic.per_block(f"{name}/{key}", law, hours).item(block)
+                for key, law, hours in stretch.delays
+            ]
+            voyage.append((sum(late), late))
+        return tuple(voyage)
 
     return draw, delays
 
@@ -319,6 +319,7 @@ class Vehicle:
         if end > now:
             yield env.timeout(end - now)
         call.discharged = end
+        self.recorder.over(call)
         halt.pool.release(claim, end)
 
     def berth(self, call: Call, halt: Halt, cargo: list[Load]) -> Generator[simpy.Event, Any, Claim]:
@@ -346,23 +347,22 @@ class Vehicle:
 
     def enter(self, halt: Halt, cargo: list[Load], since: float) -> Generator[simpy.Event, Any, tuple[float, Claim]]:
         """Wait for open water, for a berth, and for open water once more; returns the closed hours, and the berth."""
-        closed = 0.0
-        if halt.entering.starts:
-            closed += yield from self.wait_until_open(halt.entering)
-        claim, turn = halt.pool.ask(_priority(cargo), since, self.env.now)
+        env, closures = self.env, halt.entering
+        now = env.now
+        closed = closures.next_open(now) - now
+        if closed:
+            yield env.timeout(closed)
+            now = env.now
+        claim, turn = halt.pool.ask(_priority(cargo), since, now)
+        if turn is None and not closed:
+            return closed, claim
         if turn is not None:
             yield turn
-        if halt.entering.starts:
-            closed += yield from self.wait_until_open(halt.entering)
-        return closed, claim
-
-    def wait_until_open(self, closures: Closures) -> Generator[simpy.Event, Any, float]:
-        """Wait while closed; returns the hours of it."""
-        now = self.env.now
-        closed = closures.next_open(now) - now
-        if closed > 0:
-            yield self.env.timeout(closed)
-        return closed
+            now = env.now
+        again = closures.next_open(now) - now
+        if again:
+            yield env.timeout(again)
+        return closed + again, claim
 
     def rooms(self, cargo: list[Load]) -> dict[Yard, float]:
         """The yard room that the cargo on board needs here, by yard."""
@@ -407,8 +407,10 @@ class Vehicle:
                 now = end
             call.space_out = sum([load.room for load in cargo])
         call.loaded = now
-        if halt.leaving.starts:
-            now += yield from self.wait_until_open(halt.leaving)
+        opened = halt.leaving.next_open(now)
+        if opened > now:
+            yield self.env.timeout(opened - now)
+            now = opened
         call.weather_out = now
         if halt.yards:
             for load in cargo:
@@ -416,6 +418,7 @@ class Vehicle:
                 if yard is not None:
                     yard.give_back(load.room, now)
         self.origin = call.index
+        self.recorder.over(call)
         self.recorder.trips += 1
         return now
 
@@ -501,7 +504,7 @@ class Vehicle:
 
 
 def _priority(cargo: list[Load]) -> int:
-    return min([load.traffic.priority for load in cargo], default=1)
+    return cargo[0].traffic.priority if cargo else 1  # the loads stand in order of rank
 
 
 def _each(load: Load) -> Floats:

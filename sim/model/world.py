@@ -17,7 +17,7 @@ from sim.model.demand import Traffic
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Story, Track, Yard
-from sim.model.journal import ROOMS, STOPS, Journal, Recorder, calls_table, segments_table, table, uses_table
+from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table, uses_table
 from sim.model.stock import Stock
 from sim.model.vehicles import start_fleets
 from sim.network import Network
@@ -73,6 +73,7 @@ class World:
         self.traffic = lay_out_demand(network, self.times, self.streams)
         self.recorder = Recorder(sum(t.count * len(t.itinerary.legs) for t in self.traffic))
         counts = [t.count for t in self.traffic]
+        self.finished = np.full(sum(counts), np.nan)  # of each unit
         self.itinerary = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         self.pools: dict[tuple[str, str], Pool] = {}
         self.sections: dict[tuple[str, str], list[Section]] = {}  # of consignments that go by themselves
@@ -116,6 +117,7 @@ class World:
         """Units stand at the end of a leg at the times `landed`, known ahead: they have arrived, or go on."""
         stages = self.stages[traffic.index]
         if leg + 1 == len(stages):
+            self.finished[ids] = landed
             return
         desk = stages[leg].desk
         if stages[leg + 1].alone and (desk is None or desk.pool is None):
@@ -221,15 +223,10 @@ class World:
 
     def journal(self) -> Journal:
         recorder = self.recorder
-        carriages = recorder.carriages_table()
-        legs = np.array([len(i.legs) for i in self.network.itineraries], int)
-        last = carriages["leg"] + 1 == legs[carriages["itinerary"]]
-        finished = np.full(len(self.itinerary), np.nan)
-        finished[carriages["unit"][last]] = carriages["landed"][last]
         units = {
             "itinerary": self.itinerary,
             "released": np.concatenate([t.released for t in self.traffic]) if self.traffic else np.empty(0),
-            "finished": finished,
+            "finished": self.finished,
         }
         names = {
             "itineraries": [f"{i.flow}/{i.route}" for i in self.network.itineraries],
@@ -241,10 +238,10 @@ class World:
         return Journal(
             self.replication,
             units,
-            calls_table(recorder.calls),
+            recorder.calls_table(),
             segments_table(recorder),
             table(recorder.stops, STOPS),
-            carriages,
+            recorder.all_parcels(),
             uses_table(recorder.uses, self.times.end),
             table(recorder.rooms, ROOMS),
             names,
