@@ -99,6 +99,7 @@ class Books:
         units = len(world.itinerary)
         self.world = world
         self.now = world.env.now
+        self.refused: ConservationError | None = None
         self.actor: simpy.Process | None = None  # who went on in the last event
         self.where = "while the run is set up"
         self.state = np.full(units, COMING, np.int8)
@@ -182,6 +183,8 @@ class Books:
 
     def after(self, callbacks: list[Any]) -> None:
         """Look at all that an event can have changed."""
+        if self.refused is not None:  # raised within a story, which SimPy tells only an event later
+            raise self.refused
         now = self.world.env.now
         actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), simpy.Process)]
         actor = actors[0] if actors else None
@@ -407,7 +410,8 @@ class Books:
         return f"after {self.actor.name.strip('_')} went on" if self.actor is not None else "after an event of nobody"
 
     def _refuse(self, what: str) -> NoReturn:
-        raise ConservationError(f"hour {self.world.env.now:.6f}: {what} ({self.where or self._event()})")
+        self.refused = ConservationError(f"hour {self.world.env.now:.6f}: {what} ({self.where or self._event()})")
+        raise self.refused
 
 
 def _name(vehicle: Vehicle) -> str:
