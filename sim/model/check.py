@@ -188,6 +188,8 @@ class Books:
         now = self.world.env.now
         actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), simpy.Process)]
         actor = actors[0] if actors else None
+        if actor is not None and actor.triggered and not actor.ok:
+            return  # it failed, and SimPy will say why
         self._get_to_know()
         vehicle = self.stories.get(actor) if actor is not None else None
         self.actor, self.where = actor, ""

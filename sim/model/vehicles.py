@@ -114,7 +114,8 @@ class Line:
         closures = world.closures(terminal.calendar)
         berths = terminal.berths[stop.berth]
         weather = berths.weather or terminal.weather
-        cranes = world.cranes.setdefault((place, stop.berth), [-INF] * berths.cranes) if berths.shared else None
+        idle = [world.times.begin] * berths.cranes
+        cranes = world.cranes.setdefault((place, stop.berth), idle) if berths.shared else None
         return Halt(
             place,
             world.place_number[place],
