@@ -69,13 +69,15 @@ def simulate(
     until: str | Sequence[str] = (),
     most: int = 200,
     workers: int | None = None,
+    check: bool = False,
     on_done: OnDone | None = None,
 ) -> ResultView:
     """Simulate one scenario.
 
     `scenario` is what `sim.load` gave, or a file. `replications` is how many (or which) random years to run; none: as
     many as the scenario says. They run in `workers` processes (none: one a processor), with the same result to the bit
-    for any number of them. `on_done(finished, of, seconds_left)` is called after each.
+    for any number of them. `on_done(finished, of, seconds_left)` is called after each. With `check`, every box, vehicle
+    and place is accounted for after every event, which takes several times as long; what does not agree is a failure.
 
     Raises ScenarioError if the scenario cannot be used, StudyError if every replication failed, and KeyboardInterrupt
     if Ctrl-C came before the first had finished; later, the result holds those that had (`complete` is False).
@@ -83,10 +85,10 @@ def simulate(
     `plot_map`.
     """
     from sim.show.views import view
-    from sim.study import run
+    from sim.study import checked, measured, run
 
-    network = _network(scenario)
-    return view(run(network, replications, until=until, most=most, workers=workers, on_done=on_done))
+    network, task = _network(scenario), checked if check else measured
+    return view(run(network, replications, until=until, most=most, workers=workers, on_done=on_done, task=task))
 
 
 def compare(
@@ -96,6 +98,7 @@ def compare(
     until: str | Sequence[str] = (),
     most: int = 200,
     workers: int | None = None,
+    check: bool = False,
     on_done: OnDone | None = None,
 ) -> ResultView | ComparisonView:
     """Compare the routes of one scenario (a Result), or several scenarios with the first of them (a Comparison).
@@ -106,14 +109,15 @@ def compare(
     """
     from sim.scenario.load import Scenario
     from sim.show.views import view, view_comparison
-    from sim.study import check_pairing, run_all, settle
+    from sim.study import check_pairing, checked, measured, run_all, settle
     from sim.study import compare as pair
 
     several = [scenarios] if isinstance(scenarios, str | os.PathLike | Scenario) else scenarios
     networks = [_network(scenario) for scenario in several]  # all are checked before the first runs
     networks = settle(networks, workers=workers, on_done=on_done)
     check_pairing(networks)
-    results = run_all(networks, replications, until=until, most=most, workers=workers, on_done=on_done)
+    task = checked if check else measured
+    results = run_all(networks, replications, until=until, most=most, workers=workers, on_done=on_done, task=task)
     if len(results) < len(networks):
         raise KeyboardInterrupt
     return view(results[0]) if len(results) == 1 else view_comparison(pair(results))

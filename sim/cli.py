@@ -161,7 +161,12 @@ def studies(command: Command) -> Command:
     most = click.option(
         "--max", "most", type=click.IntRange(1), help="With --until: replications at most  [default: 200]"
     )
-    return replications(until(most(seed(workers(out(command))))))
+    check = click.option(
+        "--check",
+        is_flag=True,
+        help="Account for every box, vehicle and berth after every event; takes several times as long.",
+    )
+    return replications(until(most(seed(workers(out(check(command)))))))
 
 
 @click.group(cls=Corridor, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -376,13 +381,25 @@ def study(
     seed: int | None,
     workers: int | None,
     out: Path,
+    check: bool,
 ) -> None:
     """Simulate, save and show one scenario, or several side by side."""
     from sim.model import simulate as journal
     from sim.network import load_all
     from sim.show.progress import progress
     from sim.show.save import check_folder, save
-    from sim.study import MOST, BadStudyError, StudyError, check_pairing, check_targets, read_target, run_all, settle
+    from sim.study import (
+        MOST,
+        BadStudyError,
+        StudyError,
+        check_pairing,
+        check_targets,
+        checked,
+        measured,
+        read_target,
+        run_all,
+        settle,
+    )
 
     if seed is not None:
         changes = [*changes, f"run.seed={seed}"]
@@ -403,7 +420,15 @@ def study(
         # with targets all scenarios get the same replications; without, each is done and saved before the next
         for group in [networks] if until else [[network] for network in networks]:
             with progress(" · ".join(network.model.title for network in group)) as on_done:
-                done = run_all(group, replications, until=until, most=most or MOST, workers=workers, on_done=on_done)
+                done = run_all(
+                    group,
+                    replications,
+                    until=until,
+                    most=most or MOST,
+                    workers=workers,
+                    on_done=on_done,
+                    task=checked if check else measured,
+                )
             for result in done:
                 scenario, network = next(
                     pair for pair in zip(scenarios, networks, strict=True) if pair[0].name == result.scenario

@@ -112,7 +112,8 @@ class Line:
         closures = world.closures(terminal.calendar)
         berths = terminal.berths[stop.berth]
         weather = berths.weather or terminal.weather
-        cranes = world.cranes.setdefault((place, stop.berth), [-INF] * berths.cranes) if berths.shared else None
+        idle = [world.times.begin] * berths.cranes
+        cranes = world.cranes.setdefault((place, stop.berth), idle) if berths.shared else None
         return Halt(
             place,
             world.place_number[place],
@@ -172,7 +173,7 @@ def start_fleets(world: World) -> None:
             continue
         for number in range(fleet.vessels or int(fleet.train_sets or 0)):
             vehicle = Vehicle(world, line, *own_draws(world, f"{name}/{number}"))
-            world.env.process(vehicle.shuttle(places[number % 2]))
+            vehicle.story = world.env.process(vehicle.shuttle(places[number % 2]))
 
 
 def own_draws(world: World, vehicle: str) -> tuple[Draw, Delays]:
@@ -252,11 +253,14 @@ def form_trains(world: World, line: Line, halt: Halt) -> Story:
         loads = yield from halt.stock.load(taker)
         traffic = loads[0].traffic
         train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of(loads[0].ids[:1]).item()))
-        world.env.process(train.go_once(halt, loads))
+        train.cargo = loads
+        train.story = world.env.process(train.go_once(halt, loads))
 
 
 class Vehicle:
     """One train set or ship."""
+
+    story: simpy.Process
 
     def __init__(self, world: World, line: Line, draw: Draw, delays: Delays) -> None:
         self.world = world
@@ -265,8 +269,10 @@ class Vehicle:
         self.line = line
         self.draw = draw
         self.delays = delays
+        self.cargo: list[Load] = []  # on board, or about to be
         self.number = world.recorder.vehicles
         world.recorder.vehicles += 1
+        world.vehicles[self.number] = self
 
     def shuttle(self, place: str) -> Story:
         """To and fro for ever."""
@@ -289,7 +295,7 @@ class Vehicle:
             else:
                 call.brings_nothing()
             taker = Taker(line.accepts, line.room, halt.rule, call.berthed, now)
-            cargo = yield from halt.stock.load(taker)
+            cargo = self.cargo = yield from halt.stock.load(taker)
             now = call.closed = taker.closing
             call.opened = taker.opened
             if halt.off_berth and cargo:
@@ -321,6 +327,7 @@ class Vehicle:
         call.discharged = end
         self.recorder.over(call)
         halt.pool.release(claim, end)
+        del self.world.vehicles[self.number]
 
     def berth(self, call: Call, halt: Halt, cargo: list[Load]) -> Generator[simpy.Event, Any, Claim]:
         """Wait for open water and a berth, then for room ashore."""
@@ -385,6 +392,7 @@ class Vehicle:
             hours = (load.ready, load.lifted, load.loaded, begins, ends, 0.0, 0.0, 0.0)
             self.recorder.carry((traffic.index, leg, ids, self.origin, call.index, *hours))
             self.world.land(traffic, leg, ids, ends)
+        self.cargo = []
         return end
 
     def load_and_leave(

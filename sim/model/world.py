@@ -19,15 +19,18 @@ from sim.model.documents import Desk
 from sim.model.facilities import Pool, Story, Track, Yard
 from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table, uses_table
 from sim.model.stock import Stock
-from sim.model.vehicles import start_fleets
+from sim.model.vehicles import Vehicle, start_fleets
 from sim.network import Network
 from sim.scenario.schema import Documents, FleetService, Terminal
 
 
-def simulate(network: Network, replication: int = 0) -> Journal:
+def simulate(network: Network, replication: int = 0, *, check: bool = False) -> Journal:
     """Run one replication of a scenario and return its journal. The same seed and replication give the same journal
-    to the bit."""
-    world = World(network, replication)
+    to the bit. `check`: account for every box, vehicle and place after every event, which is slow; raises
+    ConservationError."""
+    from sim.model.check import CheckedWorld  # it is made of what stands here
+
+    world = (CheckedWorld if check else World)(network, replication)
     collecting = gc.isenabled()
     gc.disable()  # a run makes few cycles, and looking for them would take a fifth of its time
     try:
@@ -53,6 +56,8 @@ class Stage:
 class World:
     """The state of one replication."""
 
+    environment = simpy.Environment
+
     def __init__(self, network: Network, replication: int) -> None:
         model = network.model
         run = model.run
@@ -61,7 +66,7 @@ class World:
         self.replication = replication
         self.times = Times(run.start, snap(-run.warm_up), snap(run.length + run.run_out))
         self.streams = Streams(run.seed, replication)
-        self.env = simpy.Environment(initial_time=self.times.begin)
+        self.env = self.environment(initial_time=self.times.begin)
         self.places = list(model.places)
         self.place_number = {p: i for i, p in enumerate(self.places)}
         self.links = list(model.links)
@@ -92,6 +97,7 @@ class World:
         }
         self.stages = [self._stages(t) for t in self.traffic]
         self._alone: dict[tuple[int, int], list[tuple[Ids, Hours]]] = {}
+        self.vehicles: dict[int, Vehicle] = {}  # that there are now, by number
         start_fleets(self)
         for t in sorted(self.traffic, key=lambda t: t.rank):
             self._forward(t, 0, t.ids, t.released)

@@ -3,7 +3,7 @@
 from sim.study.atlas import Atlas
 from sim.study.errors import BadStudyError, StudyError
 from sim.study.replicate import Failure, OnDone, Outcomes, replicate
-from sim.study.result import Comparison, Result, check_pairing, compare, run, run_all
+from sim.study.result import Comparison, Result, check_pairing, checked, compare, measured, run, run_all
 from sim.study.sequential import MOST, Precision, Target, check_targets, read_target
 from sim.study.statistics import (
     Difference,
@@ -36,10 +36,12 @@ __all__ = [
     "bonferroni",
     "check_pairing",
     "check_targets",
+    "checked",
     "compare",
     "estimate",
     "intervals",
     "loading_in",
+    "measured",
     "mser5",
     "paired_difference",
     "read_target",

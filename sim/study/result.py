@@ -224,6 +224,14 @@ def measured(network: Network, replication: int) -> Measures:
     return measure(network, simulate(network, replication))
 
 
+def checked(network: Network, replication: int) -> Measures:
+    """The same, accounting for every box, vehicle and place after every event; raises ConservationError."""
+    from sim.measure import measure
+    from sim.model import simulate
+
+    return measure(network, simulate(network, replication, check=True))
+
+
 def run(
     network: Network,
     replications: int | Sequence[int] | None = None,
@@ -332,7 +340,9 @@ class _Run:
         """What came of them all; raises StudyError if nothing did."""
         if not self.values:
             first = self.failures[0]
-            raise StudyError(f"every replication failed; replication {first.replication} with\n{first.traceback}")
+            raise StudyError(
+                f"every replication failed; replication {first.replication} with {first.error}\n{first.traceback}"
+            )
         model = self.network.model
         return Result(
             scenario=self.network.name,

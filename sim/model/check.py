@@ -1,0 +1,420 @@
+"""The checked mode: after every event each box, vehicle, berth and yard is accounted for.
+
+A second set of books is kept beside the model, from what passes between its parts: a box is posted when it comes to
+stand before a leg, when a vehicle takes it, when it lands. After each event the books must agree with what is really
+there. Nothing of it runs, and nothing is kept for it, unless it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import numpy as np
+import simpy
+
+from sim.model.clock import Floats, Hours, Ids
+from sim.model.demand import Traffic
+from sim.model.facilities import Pool, Yard
+from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal
+from sim.model.stock import Load, Stock
+from sim.model.vehicles import Vehicle
+from sim.model.world import World, _consignments
+from sim.network import Network
+
+COMING, WAITING, ABOARD, ALONE, ASHORE, ARRIVED = range(6)
+WHERE = (
+    "not yet anywhere",
+    "in a stock",
+    "on board",
+    "on its way by itself",
+    "ashore, before its papers",
+    "at its destination",
+)
+NEVER_LEFT = -1
+HAIR = 1e-6  # of space: sums of many rooms
+CENSUS = 5000  # boxes to be counted one by one for each event; a large run is counted less often
+
+
+class ConservationError(Exception):
+    """Something was lost, doubled, in two places, or too early. The fault lies in the program, not in the scenario."""
+
+
+class CheckedEnvironment(simpy.Environment):
+    """A clock that has every event looked at."""
+
+    watch: Callable[[list[Any]], None]
+
+    def step(self) -> None:
+        event = self._queue[0][3] if self._queue else None
+        stories = list(event.callbacks or ()) if event is not None else []
+        super().step()
+        if event is not None:
+            self.watch(stories)
+
+
+class CheckedWorld(World):
+    """A replication that keeps the books. Raises ConservationError at the first event after which they disagree."""
+
+    environment = CheckedEnvironment
+
+    def __init__(self, network: Network, replication: int) -> None:
+        super().__init__(network, replication)
+        assert isinstance(self.env, CheckedEnvironment)
+        self.env.watch = self.books.after
+        self.books.census()
+
+    @cached_property
+    def books(self) -> Books:
+        """Opened when the first box is posted, which is while the world is still being built."""
+        return Books(self)
+
+    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> None:
+        self.books.land(traffic, leg, ids, landed)
+        super().land(traffic, leg, ids, landed)
+
+    def _forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
+        self.books.forward(traffic, leg, ids, ready)
+        super()._forward(traffic, leg, ids, ready)
+        self.books.forwarded(traffic, leg, ids)
+
+    def go_alone(self) -> None:
+        self.books.census()
+        super().go_alone()
+
+    def journal(self) -> Journal:
+        journal = super().journal()
+        self.books.census()
+        self.books.close(journal)
+        return journal
+
+
+class Books:
+    """Where every box, vehicle, place and room should be."""
+
+    def __init__(self, world: World) -> None:
+        units = len(world.itinerary)
+        self.world = world
+        self.now = world.env.now
+        self.refused: ConservationError | None = None
+        self.actor: simpy.Process | None = None  # who went on in the last event
+        self.where = "while the run is set up"
+        self.state = np.full(units, COMING, np.int8)
+        self.leg = np.zeros(units, np.int16)
+        self.at = np.concatenate([t.released for t in world.traffic]) if world.traffic else np.empty(0)  # ready, landed
+        self.waiting = 0  # boxes in stocks
+        self.papers: set[bytes] = set()  # consignments at desks with few servers
+        self.stories: dict[simpy.Process, Vehicle] = {}
+        self.known_vehicles = 0
+        self.cargo: dict[int, list[Load]] = {}  # by vehicle, as it was last seen
+        self.origins: dict[int, int] = {}  # by vehicle, the call that it left last
+        self.calls: dict[int, Call] = {}  # by vehicle, the last one
+        self.seen_calls = self.seen_uses = self.events = 0
+        desks = [*world.desks.values(), *world.borders.values()]
+        pools = [*world.pools.values(), *(desk.pool for desk in desks if desk.pool is not None)]
+        self.pools = {pool.index: pool for pool in pools}
+        self.claims: dict[int, list[tuple[Claim, simpy.Process | None]]] = {index: [] for index in self.pools}
+        self.signatures: dict[int, tuple[int, ...]] = {}
+        self.standing: dict[Yard, float] = dict.fromkeys(world.yards.values(), 0.0)  # room of the cargo there
+
+    # --- what the model tells ---
+
+    def forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
+        """Boxes come to stand before a leg: in a stock, or on their way by themselves."""
+        self._moved(traffic, ids, COMING if leg == 0 else ASHORE, leg)
+        if np.any(self.at[ids] > ready):
+            self._refuse(f"{self._box(ids[0])} is ready before it has landed or was released")
+        stages = self.world.stages[traffic.index]
+        desk = stages[leg - 1].desk if leg else None
+        if desk is not None and desk.pool is not None and not stages[leg].alone:
+            consignment = ids.tobytes()
+            if consignment not in self.papers:
+                self._refuse(f"papers at {desk.place} release other boxes than they were made out for")
+            self.papers.remove(consignment)
+        self.at[ids] = ready
+        stock = stages[leg].stock
+        self.state[ids] = ALONE if stock is None else WAITING
+        self.waiting += 0 if stock is None else len(ids)
+
+    def forwarded(self, traffic: Traffic, leg: int, ids: Ids) -> None:
+        """What goes by itself and queues nowhere has landed at once, unless its timetable ends before."""
+        stage = self.world.stages[traffic.index][leg]
+        service = self.world.model.services[traffic.itinerary.legs[leg].service]
+        if stage.stock is not None or stage.queues or service.kind == "timetable":
+            return
+        lost = ids[(self.state[ids] == ALONE) & (self.leg[ids] == leg)]
+        if len(lost):
+            self._refuse(f"{self._box(lost[0])} went by itself from {traffic.itinerary.legs[leg].origin} and is lost")
+
+    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> None:
+        """Boxes come to the end of a leg."""
+        stages = self.world.stages[traffic.index]
+        by_vehicle = stages[leg].stock is not None
+        self._moved(traffic, ids, ABOARD if by_vehicle else ALONE, leg)
+        earliest = self.world.env.now if by_vehicle else self.at[ids]
+        if len(ids) and not np.all(landed >= earliest):
+            self._refuse(f"{self._box(ids[0])} lands before its vehicle is there, or before it set out")
+        self.at[ids] = landed
+        last = leg + 1 == len(stages)
+        self.state[ids] = ARRIVED if last else ASHORE
+        self.leg[ids] = leg + 1
+        if last:
+            return
+        yard, desk = stages[leg + 1].yard, stages[leg].desk
+        if yard is not None:
+            self.standing[yard] += len(ids) * traffic.space
+        if desk is not None and desk.pool is not None:
+            at = np.broadcast_to(landed, len(ids))
+            self.papers |= {these.tobytes() for these, _ in _consignments(traffic, ids, at)}
+
+    def _moved(self, traffic: Traffic, ids: Ids, state: int, leg: int) -> None:
+        """Refuse boxes that are not where they come from, or not of this traffic, or there twice."""
+        wrong = ids[(self.state[ids] != state) | (self.leg[ids] != leg)]
+        if len(wrong):
+            before, due = WHERE[self.state[wrong[0]]], WHERE[state]
+            self._refuse(f"{self._box(wrong[0])} is {before} (leg {self.leg[wrong[0]]}), not {due} (leg {leg})")
+        if len(np.unique(ids)) < len(ids) or np.any(self.world.itinerary[ids] != traffic.index):
+            self._refuse(f"{self._box(ids[0])} and those with it are doubled, or of another flow")
+
+    # --- what is looked at after each event ---
+
+    def after(self, callbacks: list[Any]) -> None:
+        """Look at all that an event can have changed."""
+        if self.refused is not None:  # raised within a story, which SimPy tells only an event later
+            raise self.refused
+        now = self.world.env.now
+        actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), simpy.Process)]
+        actor = actors[0] if actors else None
+        if actor is not None and actor.triggered and not actor.ok:
+            return  # it failed, and SimPy will say why
+        self._get_to_know()
+        vehicle = self.stories.get(actor) if actor is not None else None
+        self.actor, self.where = actor, ""
+        if now < self.now:
+            self._refuse(f"time runs backwards, from hour {self.now:.6f}")
+        self.now = now
+        if len(actors) > 1:
+            self._refuse("several wait for one and the same event")
+        self._see_claims(actor)
+        if vehicle is not None:
+            self._see_vehicle(vehicle)
+        self._see_stocks()
+        self._see_pools()
+        self._see_yards()
+        self.events += 1
+        if self.events * CENSUS % max(len(self.state), CENSUS) < CENSUS:
+            self.census()
+
+    def _get_to_know(self) -> None:
+        """Vehicles and calls that are new; a train made up for a load has it already."""
+        recorder = self.world.recorder
+        while self.known_vehicles < recorder.vehicles:
+            vehicle = self.world.vehicles[self.known_vehicles]
+            self.stories[vehicle.story] = vehicle
+            self.cargo[vehicle.number], self.origins[vehicle.number] = [], NEVER_LEFT
+            self.known_vehicles += 1
+            if vehicle.cargo:
+                self._take(vehicle)
+        for call in recorder.calls[self.seen_calls :]:
+            self.calls[call.vehicle] = call
+        self.seen_calls = len(recorder.calls)
+
+    def _see_vehicle(self, vehicle: Vehicle) -> None:
+        number, cargo = vehicle.number, vehicle.cargo
+        if cargo is not self.cargo[number]:
+            self._take(vehicle)
+        for load in cargo:
+            self._aboard(load, vehicle)
+        origin: int = getattr(vehicle, "origin", NEVER_LEFT)
+        if origin != self.origins[number]:
+            self.origins[number] = origin
+            self._leave(vehicle, self.world.recorder.calls[origin])
+
+    def _take(self, vehicle: Vehicle) -> None:
+        """A vehicle has new cargo: of kinds that it takes, all of it ready, and no more than there is room."""
+        line, now = vehicle.line, self.world.env.now
+        if sum([load.room for load in vehicle.cargo]) > line.room + HAIR:
+            self._refuse(f"{_name(vehicle)} has more on board than its {line.load:g} {line.fleet.capacity.unit}")
+        for load in vehicle.cargo:
+            self._moved(load.traffic, load.ids, WAITING, load.leg)
+            first = self._box(load.ids[0])
+            if load.traffic.flow.cargo not in line.accepts:
+                self._refuse(f"{_name(vehicle)} takes {first}, which it does not accept")
+            if load.traffic.itinerary.legs[load.leg].service != line.fleet.service:
+                self._refuse(f"{_name(vehicle)} takes {first}, which waits for another service")
+            if np.any(self.at[load.ids] != load.ready) or np.max(load.ready) > now:
+                self._refuse(f"{_name(vehicle)} takes {first} or one with it before it is ready")
+            self.state[load.ids] = ABOARD
+            self.waiting -= len(load.ids)
+        self.cargo[vehicle.number] = vehicle.cargo
+
+    def _aboard(self, load: Load, vehicle: Vehicle) -> None:
+        there = (self.state[load.ids] == ABOARD) & (self.leg[load.ids] == load.leg)
+        if not there.all():
+            box = load.ids[~there][0]
+            self._refuse(f"{self._box(box)} is on board of {_name(vehicle)} and also {WHERE[self.state[box]]}")
+
+    def _leave(self, vehicle: Vehicle, call: Call) -> None:
+        """A vehicle has left: without a berth, with its room ashore given back, and its call in order of time."""
+        for claims in self.claims.values():
+            for claim, owner in claims:
+                if owner is vehicle.story and claim[RELEASED] != claim[RELEASED]:
+                    name = self.world.facilities[int(claim[0])]
+                    self._refuse(f"{_name(vehicle)} has left {name} and keeps its place there")
+        times = [(getattr(call, name), name) for name in CALL_TIMES]
+        times = [(hour, name) for hour, name in times if hour == hour]  # without cargo it does not berth again
+        for (earlier, _), (later, name) in pairwise(times):
+            if not earlier <= later <= self.now:
+                self._refuse(f'the call of {_name(vehicle)} runs backwards at "{name}": hour {earlier} and {later}')
+        for load in vehicle.cargo:
+            yard = self.world.stages[load.traffic.index][load.leg].yard
+            if yard is not None:
+                self.standing[yard] -= load.room
+
+    def _see_claims(self, actor: simpy.Process | None) -> None:
+        """Who asked in this event owns what was asked for."""
+        uses = self.world.recorder.uses
+        for claim in uses[self.seen_uses :]:
+            if claim[0] in self.claims:
+                self.claims[int(claim[0])].append((claim, actor))
+        self.seen_uses = len(uses)
+
+    def _see_stocks(self) -> None:
+        there = sum([queue.waiting for stock in self.world.stocks.values() for queue in stock._queues.values()])
+        if there != self.waiting:
+            self._refuse(f"{there} boxes stand in the stocks, where {self.waiting} were put and not taken")
+
+    def _see_pools(self) -> None:
+        for index, pool in self.pools.items():
+            claims = self.claims[index]
+            if self.signatures.get(index) != (pool._free, len(pool._queue), len(claims)):
+                self._count_places(pool, claims)
+                self.signatures[index] = (pool._free, len(pool._queue), len(claims))
+
+    def _count_places(self, pool: Pool, claims: list[tuple[Claim, simpy.Process | None]]) -> None:
+        """Places that are taken are those that were granted and not given back."""
+        name, capacity = self.world.facilities[pool.index], int(self.world.capacities[pool.index])
+        free, waiting = pool._free, len(pool._queue)
+        for claim, _ in claims:
+            _, requested, granted, released = claim
+            if granted < requested or released < granted or max(granted, released) > self.now:
+                hours = f"{requested}, {granted} and {released}"
+                self._refuse(f"a place at {name} was asked for, granted and released at the hours {hours}")
+        claims[:] = [entry for entry in claims if entry[0][RELEASED] != entry[0][RELEASED]]
+        granted_now = sum([claim[GRANTED] == claim[GRANTED] for claim, _ in claims])
+        if not 0 <= free <= capacity:
+            self._refuse(f"{free} of {capacity} places at {name} are free")
+        if granted_now != capacity - free:
+            self._refuse(f"{capacity - free} of {capacity} places at {name} are taken, but {granted_now} granted")
+        if len(claims) - granted_now != waiting:
+            self._refuse(f"{waiting} stand in line for {name}, but {len(claims) - granted_now} have asked")
+        if free and waiting:
+            self._refuse(f"{name} has a place free while {waiting} wait")
+
+    def _see_yards(self) -> None:
+        """Room that is taken is that of the cargo there, and of what is just about to be put down."""
+        for (place, name), yard in self.world.yards.items():
+            if yard.used > yard.limit + HAIR:
+                self._refuse(f"{yard.used:g} of {yard.limit:g} are taken in yard {name} of {place}")
+            promised = yard.used - self.standing[yard]
+            if abs(promised) <= HAIR:
+                continue
+            number = self.world.place_number[place]
+            coming = [self.stories[story] for story in self.stories if self._unloads(self.stories[story], number)]
+            most = sum([vehicle.rooms(vehicle.cargo).get(yard, 0.0) for vehicle in coming])
+            if not 0 < promised <= most + HAIR:
+                there = self.standing[yard]
+                self._refuse(f"{yard.used:g} are taken in yard {name} of {place}, where cargo of {there:g} stands")
+
+    def _unloads(self, vehicle: Vehicle, place: int) -> bool:
+        """Whether it is at a berth here and waits for room ashore."""
+        call = self.calls.get(vehicle.number)
+        return call is not None and call.place == place and call.berthed == call.berthed and call.room != call.room
+
+    def census(self) -> None:
+        """Every box and every vehicle, one by one."""
+        stocks, world = list(self.world.stocks.values()), self.world
+        queues = [queue for stock in stocks for queue in stock._queues.values()]
+        self._counted([q.ids[q.head : q.head + q.waiting] for q in queues], WAITING)
+        self._counted([load.ids for v in world.vehicles.values() for load in v.cargo], ABOARD)
+        self._get_to_know()
+        calls_up = Counter(self._called_up(stocks))
+        for vehicle in world.vehicles.values():
+            if calls_up[vehicle.story] != 1:
+                self._refuse(f"{_name(vehicle)} waits for {calls_up[vehicle.story]} things at once, not for one")
+        fleets = Counter(vehicle.line.name for vehicle in world.vehicles.values())
+        for name, fleet in world.model.fleets.items():
+            due = fleet.train_sets or fleet.vessels
+            if due != "unlimited" and fleets[name] != due:
+                self._refuse(f"fleet {name} has {fleets[name]} vehicles, where {due} are due")
+        self.stories = {story: vehicle for story, vehicle in self.stories.items() if vehicle.number in world.vehicles}
+
+    def _counted(self, parcels: list[Ids], state: int) -> None:
+        """These boxes, each once, are those that the books have there."""
+        found = np.bincount(np.concatenate([*parcels, np.empty(0, np.int64)]), minlength=len(self.state))
+        wrong = np.flatnonzero(found != (self.state == state))
+        if len(wrong):
+            box, times = wrong[0], found[wrong[0]]
+            self._refuse(f"{self._box(box)} is {WHERE[self.state[box]]}, and found {WHERE[state]} {times} times")
+
+    def _called_up(self, stocks: list[Stock]) -> list[Any]:
+        """Who is called up by each event that is to come, or that somebody else will bring about."""
+        turns = [turn for pool in self.pools.values() for *_, turn in pool._queue]
+        turns += [turn for yard in self.world.yards.values() for *_, turn in yard._queue]
+        lanes = [lane for stock in stocks for lane in stock._lanes.values()]
+        alarms = [taker.alarm for lane in lanes for taker in lane.takers if taker.alarm is not None]
+        events = {id(event): event for event in [*turns, *alarms, *(entry[-1] for entry in self.world.env._queue)]}
+        return [getattr(c, "__self__", None) for event in events.values() for c in event.callbacks or ()]
+
+    def close(self, journal: Journal) -> None:
+        """The journal tells of each box what the books do, in order of time."""
+        self.where = "in the journal"
+        table = journal.carriages
+        unit, leg, landed = table["unit"], table["leg"], table["landed"]
+        key = unit * (int(self.leg.max(initial=0)) + 2) + leg
+        if len(np.unique(key)) < len(key):
+            self._refuse("a box is carried over one leg twice")
+        done = np.bincount(unit[np.isfinite(landed)], minlength=len(self.leg))
+        wrong = np.flatnonzero(done != self.leg)
+        if len(wrong):
+            self._refuse(f"{self._box(wrong[0])} has {done[wrong[0]]} legs in the journal, not {self.leg[wrong[0]]}")
+        self._in_order(table["unit"], [table[name] for name in ("ready", "lifted", "loaded", "lowered", "landed")])
+        arrived = np.isfinite(journal.units["finished"])
+        wrong = np.flatnonzero(arrived != (self.state == ARRIVED))
+        if len(wrong):
+            self._refuse(f"{self._box(wrong[0])} is {WHERE[self.state[wrong[0]]]}; arrived: {arrived[wrong[0]]}")
+        before = np.where(leg == 0, journal.units["released"][unit], -np.inf)
+        carried = np.full((len(self.leg), int(self.leg.max(initial=0)) + 2), -np.inf)
+        carried[unit, leg + 1] = landed
+        self._in_order(unit, [np.maximum(before, carried[unit, leg]), table["ready"]])
+
+    def _in_order(self, unit: Ids, hours: list[Floats]) -> None:
+        for earlier, later in pairwise(hours):
+            wrong = np.flatnonzero(later < earlier)
+            if len(wrong):
+                row = wrong[0]
+                self._refuse(f"time runs backwards for {self._box(unit[row])}: hour {earlier[row]}, then {later[row]}")
+
+    def _box(self, unit: int) -> str:
+        traffic = self.world.traffic[self.world.itinerary[unit]]
+        way = traffic.itinerary
+        return f"{traffic.flow.cargo} {unit - traffic.base} of {way.flow}/{way.route}"
+
+    def _event(self) -> str:
+        """The event in words: who went on, and where."""
+        vehicle = None if self.actor is None else self.stories.get(self.actor)
+        if vehicle is not None:
+            call = self.calls.get(vehicle.number)
+            return f"after {_name(vehicle)} went on" + (f", last at {self.world.places[call.place]}" if call else "")
+        return f"after {self.actor.name.strip('_')} went on" if self.actor is not None else "after an event of nobody"
+
+    def _refuse(self, what: str) -> NoReturn:
+        self.refused = ConservationError(f"hour {self.world.env.now:.6f}: {what} ({self.where or self._event()})")
+        raise self.refused
+
+
+def _name(vehicle: Vehicle) -> str:
+    return f"vehicle {vehicle.number} of fleet {vehicle.line.name}"

@@ -1,0 +1,214 @@
+"""The checked mode finds what is put wrong in the model on purpose, and changes nothing where all is well."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import sim
+import sim.model.world
+from sim.cli import corridor
+from sim.model import simulate
+from sim.model.check import ConservationError
+from sim.model.documents import Desk
+from sim.model.facilities import Pool, Yard
+from sim.model.stock import Queue, Stock
+from sim.model.vehicles import Vehicle
+from sim.model.world import World
+from sim.network import Network, build
+from sim.scenario.load import load
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+SHORT = ("run.length=30 d", "run.run_out=5 d")
+
+
+def network_of(file: str) -> Network:
+    return build(load(ORACLES / f"{file}.yaml", set=SHORT))
+
+
+@pytest.mark.parametrize("file", sorted(path.stem for path in ORACLES.glob("*.yaml")))
+def test_the_journal_is_the_same_with_and_without(file: str) -> None:
+    network = network_of(file)
+    plain, checked = simulate(network), simulate(network, check=True)
+    assert plain.events == checked.events > 100
+    for name, table in plain.tables().items():
+        for column, values in table.items():
+            assert values.tobytes() == checked.tables()[name][column].tobytes(), (name, column)
+
+
+def lose_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = Queue.take
+
+    def fewer(queue: Queue, count: int) -> Any:
+        ids, ready = take(queue, count)
+        return (ids[1:], ready if isinstance(ready, float) else ready[1:]) if len(ids) > 1 else (ids, ready)
+
+    monkeypatch.setattr(Queue, "take", fewer)
+
+
+def double_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    add = Stock.add
+
+    def twice(stock: Stock, traffic: Any, leg: int, ids: Any, ready: Any) -> None:
+        add(
+            stock,
+            traffic,
+            leg,
+            np.append(ids, ids[0]),
+            ready if isinstance(ready, float) else np.append(ready, ready[0]),
+        )
+
+    monkeypatch.setattr(Stock, "add", twice)
+
+
+def load_the_same_box_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = Queue.take
+
+    def again(queue: Queue, count: int) -> Any:
+        ids, ready = take(queue, count)
+        return np.concatenate([ids[:1], ids[:-1]]), ready
+
+    monkeypatch.setattr(Queue, "take", again)
+
+
+def land_a_box_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    discharge = Vehicle.discharge
+
+    def twice(vehicle: Vehicle, call: Any, halt: Any, cargo: Any, now: float) -> float:
+        end = discharge(vehicle, call, halt, cargo, now)
+        return discharge(vehicle, call, halt, cargo, end)
+
+    monkeypatch.setattr(Vehicle, "discharge", twice)
+
+
+def leave_a_box_on_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    discharge = Vehicle.discharge
+
+    def keep(vehicle: Vehicle, call: Any, halt: Any, cargo: Any, now: float) -> float:
+        end = discharge(vehicle, call, halt, cargo, now)
+        vehicle.cargo = cargo
+        return end
+
+    monkeypatch.setattr(Vehicle, "discharge", keep)
+
+
+def take_what_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = Queue.fits
+    monkeypatch.setattr(Queue, "fits", lambda queue, room, now: fits(queue, room, now + 1e6))
+
+
+def overload(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = Queue.fits
+    monkeypatch.setattr(Queue, "fits", lambda queue, room, now: fits(queue, 1.5 * room, now))
+
+
+def release_a_berth_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = Pool.release
+
+    def twice(pool: Pool, claim: Any, now: float) -> None:
+        release(pool, claim, now)
+        release(pool, claim, now)
+
+    monkeypatch.setattr(Pool, "release", twice)
+
+
+def keep_the_berth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pool, "release", lambda pool, claim, now: None)
+
+
+def forget_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place is given to the first in the queue, who is never told."""
+    monkeypatch.setattr("sim.model.facilities._call_up", lambda env, turn: None)
+
+
+def overfill_the_yard(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(yard: Yard, room: float, now: float) -> None:
+        yard._recorder.uses.append([yard.index, now, now, now])
+        yard._take(room, now)
+
+    monkeypatch.setattr(Yard, "ask", ask)
+
+
+def keep_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Yard, "give_back", lambda yard, room, now: None)
+
+
+def take_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Yard, "ask", lambda yard, room, now: None)
+
+
+def release_papers_before_landing(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = Desk.release
+    monkeypatch.setattr(Desk, "release", lambda desk, t, ids, landed: release(desk, t, ids, landed) - 1000)
+
+
+def lose_papers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_all_but_one(world: World, desk: Desk, traffic: Any, leg: int, ids: Any, landed: Any) -> Any:
+        released = yield from desk.queue(world.env, traffic, ids, landed)
+        world._forward(traffic, leg + 1, ids[1:], released)
+
+    monkeypatch.setattr(World, "_papers", of_all_but_one)
+
+
+def one_vehicle_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = sim.model.world.start_fleets
+
+    def twice(world: World) -> None:
+        start(world)
+        start(world)
+
+    monkeypatch.setattr("sim.model.world.start_fleets", twice)
+
+
+@pytest.mark.parametrize(
+    ("fault", "file", "message"),
+    [
+        (lose_a_box, "base", r"\d+ boxes stand in the stocks, where \d+ were put and not taken"),
+        (double_a_box, "base", r"box 0 of boxes/way is in a stock, and found in a stock 2 times"),
+        (load_the_same_box_twice, "base", r"box \d+ of \S+ and those with it are doubled"),
+        (land_a_box_twice, "base", r"box \d+ of \S+ is \w.*, not on board \(leg 0\)"),
+        (
+            leave_a_box_on_board,
+            "base",
+            r"box \d+ of \S+ is on board of vehicle \d+ of fleet \w+ and also (ashore|in a stock|at its dest)",
+        ),
+        (take_what_is_not_ready, "base", r"vehicle \d+ of fleet \w+ takes box \d+ of \S+ or one with it before"),
+        (overload, "base", r"vehicle \d+ of fleet trains has more on board than its 66 TEU"),
+        (release_a_berth_twice, "base", r"\d of \d places at \S+ \w+ are (free|taken)"),
+        (keep_the_berth, "base", r"vehicle \d+ of fleet \w+ has left \S+/berth \w+ and keeps its place there"),
+        (forget_who_waits, "full-yard", r"vehicle \d+ of fleet \w+ waits for 0 things at once, not for one"),
+        (overfill_the_yard, "full-yard", r"of \d+ are taken in yard \w+ of east"),
+        (keep_the_room, "full-yard", r"are taken in yard \w+ of east, where cargo of \d+ stands"),
+        (take_no_room, "full-yard", r"0 are taken in yard \w+ of east, where cargo of \d+ stands"),
+        (release_papers_before_landing, "papers", r"box \d+ of \S+ is ready before it has landed"),
+        (lose_papers, "desk", r"papers at \w+ release other boxes than they were made out for"),
+        (one_vehicle_too_many, "base", r"fleet \w+ has \d+ vehicles, where \d are due"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_fault_in_the_model_is_found(monkeypatch: pytest.MonkeyPatch, fault: Any, file: str, message: str) -> None:
+    network = network_of(file)
+    fault(monkeypatch)
+    with pytest.raises(ConservationError, match=message) as caught:
+        simulate(network, check=True)
+    assert re.match(r"hour -?\d+\.\d+: .* \((after|while|in) .*\)$", str(caught.value))
+
+
+def test_the_command_tells_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lose_a_box(monkeypatch)
+    file = str(ORACLES / "base.yaml")
+    words = ["--workers", "1", "-n", "1", "--out", str(tmp_path), "--set", "run.length=30 d"]
+    result = CliRunner().invoke(corridor, ["run", file, "--check", *words])
+    assert result.exit_code == 3
+    assert re.search(r"ConservationError: hour -?\d+\.\d+: \d+ boxes stand in the stocks", result.output)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_from_python() -> None:
+    result = sim.simulate(load(ORACLES / "base.yaml", set=SHORT), replications=1, workers=1, check=True)
+    assert result.complete
