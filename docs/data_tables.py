@@ -29,6 +29,7 @@ HEADINGS = {
     "Fleets and cargo": ("fleets", "cargo"),
     "Promises of the routes": ("routes",),
     "Demand": ("demand",),
+    "Emission factors": ("factors",),
     "Run": ("run",),
 }
 
