@@ -39,6 +39,17 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
     return pd.DataFrame([(*key, *value) for key, value in total.items()], columns=list(COSTS))
 
 
+def charged(network: Network, way: Itinerary) -> Iterator[tuple[int, float]]:
+    """(order of the stage, USD a unit) of all that does not hang on time: freight, moves and fees.
+
+    NaN where a leg has no freight.
+    """
+    none = np.empty((0, len(way.legs)))
+    for order, _, kind, _, usd, known in _costs(network, way, Stays(none, none)):
+        if kind in ("freight", "port", "documents"):
+            yield order, usd if known else float("nan")
+
+
 @dataclass(frozen=True)
 class Stays:
     """Hours of the measured units of one itinerary, `standing` before each leg and `riding` on it: (units, legs)."""

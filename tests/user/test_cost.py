@@ -144,15 +144,12 @@ def test_a_leg_without_a_price_makes_the_route_unknown_not_cheap(priced, corrido
 
 def test_break_even_is_where_both_routes_cost_the_same(priced, corridor_json):
     """With the value of time that is found, the generalised costs are equal in the mean."""
-    found = corridor_json("cost", "priced.yaml", "-n", 3, "--set", "services.feeder.freight=40 USD/TEU")
-    rows = [row for row in found["break_even"] if row["flow"] == "trade"]
-    assert len(rows) == 1
-    (row,) = rows
-    if row["value"] is None:
-        assert row["verdict"] in ("none: dominated", "not separated")
-        return
-    routes = {one["route"]: one for one in found["routes"] if one["flow"] == "trade"}
+    dear = ("--set", "links.hub-junction.freight=0.8 USD/(TEU km)")
+    found = corridor_json("cost", "priced.yaml", "-n", 6, "--flow", "trade", *dear)
+    (row,) = found["break_even"]
+    routes = {one["route"]: one for one in found["routes"]}
     slow, fast = routes[row["route"]], routes[row["other_route"]]
+    assert (slow["route"], fast["route"], row["verdict"]) == ("over", "around", "break even")
     assert slow["cost"] + row["value"] * slow["days"] == pytest.approx(fast["cost"] + row["value"] * fast["days"])
     assert row["low"] < row["value"] < row["high"]
 
