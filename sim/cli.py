@@ -257,6 +257,52 @@ def compare(files: Sequence[str], changes: Sequence[str], as_json: bool, **how: 
 
 @corridor.command()
 @takes_file
+@click.option(
+    "--flow", "flows", metavar="FLOW", multiple=True, help="Only this flow, with its stages. May be repeated."
+)
+@takes_changes
+@studies
+@prints_json
+def cost(file: str, flows: Sequence[str], changes: Sequence[str], as_json: bool, **how: Any) -> None:
+    """What each route costs and emits, and where two routes break even.
+
+    USD a TEU and a t, days, generalised cost, kg CO2e well-to-wheel and tank-to-wheel. Simulates as `run` does, and
+    saves the results.
+    """
+
+    def show_costs(results: Sequence[Result], out: Path, as_json: bool) -> None:
+        from rich.console import Console
+
+        from sim.show.tables import costs_table
+
+        console = Console()
+        (result,) = results
+        if as_json:
+            print_json(result.costs_json(flows))
+        else:
+            console.print(costs_table(result, flows, console.width))
+
+    check_priced(load_network(file, changes), flows)
+    study([file], changes, as_json, tell=show_costs, **how)
+
+
+def check_priced(network: Network, flows: Sequence[str]) -> None:
+    """Refuse what would be an empty table: flows that are not compared, a scenario without prices."""
+    from sim.scenario.faults import nearest
+
+    compared = [name for name, flow in network.model.demand.items() if flow.compare]
+    for flow in flows:
+        if flow not in compared:
+            near = nearest(flow, compared)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise click.UsageError(f'"{flow}" is no flow that is compared; allowed: {", ".join(compared)}{hint}')
+    carriers = [*network.model.links.values(), *network.model.services.values()]
+    if all(carrier.freight is None for carrier in carriers):
+        raise click.UsageError(f"{network.name} has no freight on any link or service, so there is nothing to add up.")
+
+
+@corridor.command()
+@takes_file
 @click.argument("path", shell_complete=complete_path)
 @takes_changes
 @prints_json
@@ -382,8 +428,9 @@ def study(
     workers: int | None,
     out: Path,
     check: bool,
+    tell: Callable[[Sequence[Result], Path, bool], None] | None = None,
 ) -> None:
-    """Simulate, save and show one scenario, or several side by side."""
+    """Simulate, save and show one scenario, or several side by side; `tell` shows them in another way."""
     from sim.model import simulate as journal
     from sim.network import load_all
     from sim.show.progress import progress
@@ -440,7 +487,7 @@ def study(
                 click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)
             if any(result.interrupted for result in done):
                 raise KeyboardInterrupt  # it came while replications ran; those that had finished are saved
-        show(results, out, as_json)
+        (tell or show)(results, out, as_json)
     except KeyboardInterrupt:
         raise Stopped(results, out) from None
     except BadStudyError as error:

@@ -1,6 +1,6 @@
 """Numbers with units, as a planner writes them, and floats in base units, as the model reckons with them.
 
-Base units: h, km, km/h, m, t, TEU, wagons, trucks, USD, kg CO2e; rates are per hour; shares are 0..1.
+Base units: h, km, km/h, m, t, TEU, wagons, trucks, USD, kg CO2e; rates are per hour, but prices a day; shares are 0..1.
 `nm` is the nautical mile, `kn` the knot, `wk` seven days and `a` a year of 365 days.
 """
 
@@ -21,10 +21,17 @@ Dimension = Literal[
     "space rate",
     "money",
     "emissions",
+    "freight",
+    "fee",
+    "daily price",
+    "decay",
+    "intensity",
+    "hub intensity",
 ]
 
 HOURS = {"s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0, "a": 8760.0}
 SPACES = {"TEU": 1.0, "wagons": 1.0, "trucks": 1.0, "t": 1.0}
+BASES = ("TEU", "unit", "t")  # what a price or a factor is for; a unit is a box, a wagon, a truck
 
 # unit -> its size in the base unit; spaces are not converted into each other
 UNITS: dict[Dimension, dict[str, float]] = {
@@ -38,6 +45,12 @@ UNITS: dict[Dimension, dict[str, float]] = {
     "space rate": {f"{space}/{unit}": 1 / hours for space in (*SPACES, "units") for unit, hours in HOURS.items()},
     "money": {"USD": 1.0},
     "emissions": {"kg CO2e": 1.0, "t CO2e": 1000.0},
+    "freight": {f"USD/{base}": 1.0 for base in BASES} | {f"USD/({base} km)": 1.0 for base in BASES},
+    "fee": {f"USD/{base}": 1.0 for base in BASES},
+    "daily price": {f"USD/({base} d)": 1.0 for base in BASES},
+    "decay": {"%/d": 0.01, "%/a": 0.01 / 365},
+    "intensity": {f"{mass}/({base} km)": kg for mass, kg in (("g", 0.001), ("kg", 1.0)) for base in BASES},
+    "hub intensity": {f"{mass}/{base}": kg for mass, kg in (("kg", 1.0), ("g", 0.001)) for base in BASES},
 }
 
 EXAMPLES: dict[Dimension, str] = {
@@ -51,6 +64,12 @@ EXAMPLES: dict[Dimension, str] = {
     "space rate": "35000 TEU/a",
     "money": "1200 USD",
     "emissions": "22 kg CO2e",
+    "freight": "0.3 USD/(TEU km)",
+    "fee": "50 USD/unit",
+    "daily price": "5 USD/(TEU d)",
+    "decay": "8 %/a",
+    "intensity": "22 g/(t km)",
+    "hub intensity": "1.2 kg/t",
 }
 
 SINGULAR = {"wagon": "wagons", "truck": "trucks", "unit": "units"}
@@ -121,8 +140,8 @@ def show(value: float, unit: str, dimension: Dimension) -> str:
 
 
 def normal(unit: str) -> str:
-    """The unit as it is listed in UNITS: single blanks, none around a slash, "wagons" for "wagon"."""
-    text = re.sub(r"\s*/\s*", "/", " ".join(unit.split()))
+    """The unit as it is listed in UNITS: single blanks, none around a slash or in brackets, "wagons" for "wagon"."""
+    text = re.sub(r"\s*([/()])\s*", r"\1", " ".join(re.split(r"[\s·]+", unit.strip())))
     head, slash, tail = text.partition("/")
     return SINGULAR.get(head, head) + slash + tail
 
@@ -131,7 +150,8 @@ def nearest_unit(unit: str, dimension: Dimension) -> str | None:
     """The unit of this dimension that was probably meant, or None."""
     allowed = UNITS[dimension]
     parts = [MEANT.get(part.strip(), part.strip()) for part in unit.split("/")]
-    for guess in (MEANT.get(unit, unit), "/".join(parts)):
+    below = " ".join(MEANT.get(part, part) for part in re.split(r"[/\s()·*-]+", unit.partition("/")[2]) if part)
+    for guess in (MEANT.get(unit, unit), "/".join(parts), f"{parts[0]}/({below})"):
         if guess in allowed:
             return guess
     close = difflib.get_close_matches(unit, allowed, n=1, cutoff=0.7)

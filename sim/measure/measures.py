@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from sim.measure.causes import causes_and_stages
+from sim.measure.cost import cost_frame
+from sim.measure.emissions import emission_frame
 from sim.measure.facilities import facility_frames, fleet_frame, link_frame
 from sim.measure.releases import releases
 from sim.model import Journal
@@ -35,6 +37,8 @@ class Measures:
     facility_days: place, facility, date, utilisation, queue.
     links: link, start, end, direction, units, teu, t, vehicles, a year.
     fleets: fleet, service, vehicles, voyages_per_vehicle, load factors west and east, shares of time.
+    costs: flow, route, order, stage, kind, operator, USD a unit of cargo, known (False: no freight is given).
+    emissions: flow, route, order, stage, kind (leg or hub), t km and kg CO2e a unit (wtw, ttw), known.
     """
 
     routes: pd.DataFrame
@@ -46,6 +50,8 @@ class Measures:
     facility_days: pd.DataFrame
     links: pd.DataFrame
     fleets: pd.DataFrame
+    costs: pd.DataFrame
+    emissions: pd.DataFrame
 
     def frames(self) -> dict[str, pd.DataFrame]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -66,6 +72,8 @@ def measure(network: Network, journal: Journal) -> Measures:
         days,
         link_frame(network, journal),
         fleet_frame(network, journal),
+        cost_frame(network, journal),
+        emission_frame(network),
     )
 
 
@@ -113,6 +121,8 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
         "route": route_id,
         "direction": flow.direction,
         "cargo": flow.cargo,
+        "unit_teu": network.model.cargo[flow.cargo].teu,
+        "unit_t": network.model.cargo[flow.cargo].payload,
         "boxes": len(days),
         "teu": len(days) * network.model.cargo[flow.cargo].teu,
         "unfinished": int(np.count_nonzero(~arrived)),

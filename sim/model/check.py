@@ -112,6 +112,7 @@ class Books:
         self.cargo: dict[int, list[Load]] = {}  # by vehicle, as it was last seen
         self.origins: dict[int, int] = {}  # by vehicle, the call that it left last
         self.calls: dict[int, Call] = {}  # by vehicle, the last one
+        world.recorder.watched = []
         self.seen_calls = self.seen_uses = self.events = 0
         desks = [*world.desks.values(), *world.borders.values()]
         pools = [*world.pools.values(), *(desk.pool for desk in desks if desk.pool is not None)]
@@ -218,9 +219,14 @@ class Books:
             self.known_vehicles += 1
             if vehicle.cargo:
                 self._take(vehicle)
-        for call in recorder.calls[self.seen_calls :]:
+        assert recorder.watched is not None
+        for call in recorder.watched[self.seen_calls :]:
             self.calls[call.vehicle] = call
-        self.seen_calls = len(recorder.calls)
+        self.seen_calls = len(recorder.watched)
+
+    def _call(self, index: int) -> Call:
+        assert self.world.recorder.watched is not None
+        return self.world.recorder.watched[index]
 
     def _see_vehicle(self, vehicle: Vehicle) -> None:
         number, cargo = vehicle.number, vehicle.cargo
@@ -231,7 +237,7 @@ class Books:
         origin: int = getattr(vehicle, "origin", NEVER_LEFT)
         if origin != self.origins[number]:
             self.origins[number] = origin
-            self._leave(vehicle, self.world.recorder.calls[origin])
+            self._leave(vehicle, self._call(origin))
 
     def _take(self, vehicle: Vehicle) -> None:
         """A vehicle has new cargo: of kinds that it takes, all of it ready, and no more than there is room."""

@@ -152,6 +152,7 @@ class Recorder:
     def __init__(self, carriages: int) -> None:
         """carriages: one for each unit and leg, the most that there can be."""
         self.calls: dict[int, Call] = {}  # that are not over
+        self.watched: list[Call] | None = None  # all of them, if somebody checks them
         self._calls = array("d")  # rows of CALLS of those that are
         self.parcels: list[Carriage] = []  # not yet written into the columns
         self._sizes = array("q")  # of each parcel written away
@@ -197,6 +198,8 @@ class Recorder:
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
         self._called += 1
         call = self.calls[self._called] = Call(self._called, vehicle, fleet, place, t)
+        if self.watched is not None:
+            self.watched.append(call)
         return call
 
     def over(self, call: Call) -> None:

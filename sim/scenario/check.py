@@ -17,6 +17,7 @@ from sim import units
 from sim.scenario.faults import Fault, MisreadError, Path, listed, nearest
 from sim.scenario.schema import (
     Block,
+    Charges,
     Documents,
     Fleet,
     FleetService,
@@ -250,6 +251,7 @@ def _tags(kind: Kind) -> tuple[str, ...]:
 REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("links.*.between.*", "value", ("places",)),
     ("links.*.calendar", "value", ("calendars",)),
+    ("links.*.factor", "value", ("factors",)),
     ("calendars.*.storms", "value", ("calendars",)),
     ("terminals.*", "key", ("places",)),
     ("terminals.*.calendar", "value", ("calendars",)),
@@ -258,6 +260,7 @@ REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("ports.*.sea", "value", ("seas",)),
     ("borders.*", "key", ("places",)),
     ("borders.*.calendar", "value", ("calendars",)),
+    ("services.*.factor", "value", ("factors",)),
     ("services.*.stops.*", "key", ("places",)),
     ("services.*.via.*", "value", ("places",)),
     ("services.*.accepts.*", "value", ("cargo",)),
@@ -567,6 +570,51 @@ def check_demand(model: Model) -> list[Fault]:
     return faults
 
 
+def check_values(model: Model) -> list[Fault]:
+    """Time costs either a price a day, or a share of what the goods are worth; never both, never half."""
+    faults = []
+    for name, cargo in model.cargo.items():
+        path = ("cargo", name)
+        if cargo.time_value is not None and cargo.worth is not None:
+            faults.append(Fault((*path, "worth"), "time_value is given as well, where one of the two is due", at="key"))
+        for one, other in (("worth", "decay"), ("decay", "worth")):
+            if getattr(cargo, one) is not None and getattr(cargo, other) is None:
+                faults.append(Fault((*path, one), f'key "{other}" is missing, which belongs to it', at="key"))
+    return faults
+
+
+def check_factors(model: Model) -> list[Fault]:
+    """What is burnt on the way is no more than all that is emitted for it, and vehicles carry something."""
+    faults = []
+    for name, factor in model.factors.items():
+        path = ("factors", name)
+        if factor.ttw.basis != factor.wtw.basis:
+            faults.append(Fault((*path, "ttw"), f"{factor.ttw.text} is not for a {factor.wtw.basis}, as wtw is"))
+        elif factor.ttw > factor.wtw:
+            faults.append(Fault((*path, "ttw"), f"{factor.ttw.text} is more than wtw, {factor.wtw.text}"))
+        if not factor.load_factor:
+            faults.append(Fault((*path, "load_factor"), "vehicles that carry nothing"))
+    for name, service in model.services.items():
+        if service.load_factor is not None and not service.load_factor:
+            faults.append(Fault(("services", name, "load_factor"), "vehicles that carry nothing"))
+    for section, terminals in (("terminals", model.terminals), ("ports", model.ports)):
+        for name, terminal in terminals.items():
+            faults += _check_hub((section, name, "charges"), terminal.charges)
+    return faults
+
+
+def _check_hub(path: Path, charges: Charges | None) -> list[Fault]:
+    if charges is None or charges.ttw is None:
+        return []
+    if charges.wtw is None:
+        return [Fault((*path, "ttw"), 'key "wtw" is missing, of which it is a part', at="key")]
+    if charges.ttw.basis != charges.wtw.basis:
+        return [Fault((*path, "ttw"), f"{charges.ttw.text} is not for a {charges.wtw.basis}, as wtw is")]
+    if charges.ttw > charges.wtw:
+        return [Fault((*path, "ttw"), f"{charges.ttw.text} is more than wtw, {charges.wtw.text}")]
+    return []
+
+
 def check_blocks(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
     """Ships may share out a block, but a block train that no train can carry is a mistake."""
     faults = []
@@ -599,6 +647,8 @@ SENSE: tuple[Callable[[Model], list[Fault]], ...] = (
     check_fleets,
     check_routes,
     check_demand,
+    check_values,
+    check_factors,
 )
 
 

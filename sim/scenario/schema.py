@@ -11,10 +11,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.scenario.values import (
+    DailyPrice,
+    Decay,
     Depth,
     Distance,
     Duration,
+    Fee,
+    Freight,
     Hours,
+    HubIntensity,
+    Intensity,
     Months,
     PositiveDuration,
     Ratio,
@@ -70,7 +76,33 @@ class Place(Block):
     lon: Annotated[float, Field(ge=-180, le=180)]
 
 
-class Link(Block):
+class Factor(Block):
+    """Emission factor of one kind of traction, well-to-wheel and tank-to-wheel, with the empty running in it."""
+
+    title: str
+    wtw: Intensity  # g CO2e from the well to the wheel
+    ttw: Intensity  # of it from the tank to the wheel: none for electric traction
+    load_factor: Share  # mean load of the loaded vehicles, for which the two figures hold
+    empty_running: Share = Share(0.0)  # km run empty for each km run loaded, likewise
+    empty_energy: Share = Share(0.5)  # what a vehicle uses empty, as a share of what it uses full
+
+
+class Carriage(Block):
+    """What carriage costs and emits, by a service or, where the service says nothing, by each of its links."""
+
+    freight: Freight | None = None  # what the operator asks; none: not known
+    freight_east: Freight | None = None  # where eastbound cargo pays another price
+    factor: Id | None = None  # emission factor; none: not known
+
+
+class Running(Carriage):
+    """A service, as it is paid for and emits."""
+
+    load_factor: Share | None = None  # mean load of its loaded vehicles; none: that of the emission factor
+    empty_running: Share | None = None  # km run empty for each km run loaded; none: that of the emission factor
+
+
+class Link(Carriage):
     """Rail, sea, road or inland waterway between two places, usable both ways."""
 
     between: Annotated[list[Id], Field(min_length=2, max_length=2)]
@@ -114,6 +146,7 @@ class Documents(Block):
     faulty_time: Variate | None = None  # added to the time of a faulty one
     advance: Share = Share(0.0)  # share announced electronically in advance
     advance_factor: Share = Share(1.0)  # what remains of the time of an announced one
+    fee: Fee | None = None  # customs and papers, for each unit that is released
 
 
 class Border(Documents):
@@ -151,6 +184,17 @@ class Yard(Block):
     direction: Direction | None = None  # none: both together
 
 
+class Charges(Block):
+    """What a terminal or port asks for, and emits."""
+
+    move: Fee | None = None  # one lift: onto a vehicle or off it
+    storage: DailyPrice | None = None  # for each day beyond the free ones, from landing to loading
+    free: Duration = Duration(0.0)  # time without storage
+    operator: str | None = None  # who asks; none: the place itself
+    wtw: HubIntensity | None = None  # kg CO2e of one passage, from the well to the wheel
+    ttw: HubIntensity | None = None  # of it from the tank to the wheel
+
+
 class Terminal(Block):
     """Where cargo changes vehicle: a dry port, a gauge-change station. The key is the place."""
 
@@ -159,6 +203,7 @@ class Terminal(Block):
     documents: Documents | None = None  # after discharge, before the next leg
     calendar: Id | None = None
     weather: Weather = Weather()
+    charges: Charges | None = None
 
 
 class Port(Terminal):
@@ -185,7 +230,7 @@ class Stop(Block):
     waits_at: Literal["berth", "off-berth"] = "off-berth"  # where it waits for its load: off-berth, in roads or siding
 
 
-class FleetService(Block):
+class FleetService(Running):
     """Trains or ships of finite fleets that shuttle between two stops: leave when full or after a wait."""
 
     kind: Literal["trains", "ships"]
@@ -201,7 +246,7 @@ class TimetableStop(Block):
     release: Variate | None = None  # from arrival until the cargo can go on
 
 
-class TimetableService(Block):
+class TimetableService(Running):
     """Sailings or trains by timetable, room for all: liners."""
 
     kind: Literal["timetable"]
@@ -220,7 +265,7 @@ class NoStop(Block):
     pass
 
 
-class IndividualService(Block):
+class IndividualService(Running):
     """Trucks, single wagons, feeders with room for all: each consignment goes by itself as soon as it is ready."""
 
     kind: Literal["individual"]
@@ -263,6 +308,9 @@ class Cargo(Block):
     space: Space  # what one unit takes of a vehicle's capacity
     teu: Annotated[float, Field(ge=0)] = 0.0
     payload: Annotated[float, Field(ge=0)] = 0.0  # t
+    time_value: DailyPrice | None = None  # what a day under way costs the owner of the goods
+    worth: Fee | None = None  # value of the goods, instead of time_value together with
+    decay: Decay | None = None  # the share of it that a day costs: interest, loss of value, stocks
 
 
 class Promise(Block):
@@ -311,6 +359,7 @@ class Model(Block):
     sources: dict[Id, Source] = {}
     places: dict[Id, Place]
     links: dict[Id, Link]
+    factors: dict[Id, Factor] = {}
     seas: dict[Id, Sea] = {}
     calendars: dict[Id, Calendar] = {}
     cargo: dict[Id, Cargo]

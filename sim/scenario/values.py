@@ -25,11 +25,19 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
+    from sim.scenario.schema import Cargo
+
 __all__ = [
+    "DailyPrice",
+    "Decay",
     "Depth",
     "Distance",
     "Duration",
+    "Fee",
+    "Freight",
     "Hours",
+    "HubIntensity",
+    "Intensity",
     "Months",
     "PositiveDuration",
     "Quantity",
@@ -219,6 +227,62 @@ class SpaceRate(Quantity):
     def space(self) -> str:
         """TEU, wagons, trucks, t, or units."""
         return self.unit.partition("/")[0]
+
+
+class Rate(Quantity):
+    """0 or more for each TEU, unit or t; `basis` says which of them."""
+
+    least = 0.0
+
+    @property
+    def basis(self) -> str:
+        """TEU, unit or t."""
+        return self.unit.partition("/")[2].strip("()").split()[0]
+
+    @property
+    def per_km(self) -> bool:
+        """Whether it is for each km, too."""
+        return self.unit.endswith(" km)")
+
+    def of(self, cargo: Cargo) -> float:
+        """The rate of one unit of this cargo."""
+        return float(self) * {"TEU": cargo.teu, "unit": 1.0, "t": cargo.payload}[self.basis]
+
+
+class Freight(Rate):
+    """What carriage costs, USD: "0.3 USD/(TEU km)", or for the whole way "600 USD/TEU"."""
+
+    dimension, base = "freight", "USD/TEU"
+
+
+class Fee(Rate):
+    """USD each time: "50 USD/unit"."""
+
+    dimension, base = "fee", "USD/unit"
+
+
+class DailyPrice(Rate):
+    """USD a day: "5 USD/(TEU d)"."""
+
+    dimension, base = "daily price", "USD/(TEU d)"
+
+
+class Decay(Quantity):
+    """Share of a value that is lost a day: "8 %/a" is 0.00022."""
+
+    dimension, base, least = "decay", "%/d", 0.0
+
+
+class Intensity(Rate):
+    """Greenhouse gases of carriage, kg CO2e: "22 g/(t km)" is 0.022."""
+
+    dimension, base = "intensity", "kg/(t km)"
+
+
+class HubIntensity(Rate):
+    """Greenhouse gases of one passage through a hub, kg CO2e: "1.2 kg/t"."""
+
+    dimension, base = "hub intensity", "kg/t"
 
 
 class Ratio(Quantity):

@@ -20,6 +20,7 @@ from sim.show.style import FOOT, GREY, HEAD, INK, MODES, PALE, PALETTE, WIDTH, S
 from sim.show.tables import BUSY, number, of_route, pairs
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -33,6 +34,14 @@ MOVING = {f"by {mode}": colour for mode, colour in MODES.items()}
 FACILITIES_SHOWN = 40
 FOREST = {"mean": "mean, days", "p90": "P90, days", "share_within": "within promise, % points"}
 LEGEND_COLUMNS = 3
+COSTS = {
+    "freight": "#0072B2",
+    "port": "#E69F00",
+    "storage": "#882255",
+    "documents": "#CC79A7",
+    "time value": "#BBBBBB",
+}
+LARGEST_KG = 700.0  # square points of the circle of the route that emits most
 SMOOTHING_D = 7  # days of the moving average of the queues
 
 
@@ -206,6 +215,133 @@ def plot_differences(comparison: Comparison) -> Figure:
     return sheet
 
 
+def plot_costs(result: Result) -> Figure:
+    """What a TEU pays by kind, and what its time is worth, stacked, one bar a route."""
+    costs = result.route_costs()
+    panels = _rows_of_routes(result, costs, 0.42)
+    sheet = Sheet(
+        result,
+        "What it costs",
+        "USD a TEU by kind. Bold: the generalised cost, which has the value of time in it. Dark line: its 95 % "
+        "interval.\nBelow: what is paid.",
+        HEAD + _stacked(panels) + FOOT,
+    )
+    longest = float(costs["generalised"].max())
+    for axes, rows in _stack(sheet, panels, name_at=0.21, right=0.5, label="USD a TEU"):
+        axes.set_xlim(0, 1.06 * longest if longest > 0 else 1)
+        for top, entry in rows:
+            if not math.isfinite(entry["generalised"]):
+                axes.text(0, top + 0.2, " unknown: a leg has no price", size=7.5, color=GREY, va="center")
+                continue
+            parts, end = np.array([entry[kind] for kind in COSTS]), np.nan_to_num(entry["generalised_high"])
+            _bar(axes, top + 0.15, 0.24, parts, list(COSTS.values()), ",.0f", float(end))
+            if math.isfinite(entry["generalised_low"]):
+                ends = [entry["generalised_low"], entry["generalised_high"]]
+                axes.plot(ends, [top + 0.15] * 2, color=INK, linewidth=1)
+            axes.text(0, top + 0.29, f"paid {entry['cost']:,.0f}", size=6.5, color=GREY, va="top")
+    sheet.key([Patch(color=colour, label=kind) for kind, colour in COSTS.items()], LABELS)
+    return sheet
+
+
+def plot_emissions(result: Result) -> Figure:
+    """Greenhouse gases of a TEU by leg and hub, stacked, one bar a route."""
+    gases, costs = result.emissions(), result.route_costs()
+    panels = _rows_of_routes(result, costs, 0.52)
+    sheet = Sheet(
+        result,
+        "What it emits",
+        "kg CO2e a TEU, well-to-wheel, leg by leg along the way. Dark line: tank-to-wheel. "
+        "Below: well-to-wheel a t km.",
+        HEAD + _stacked(panels) + FOOT,
+    )
+    longest = float(costs["wtw"].max())
+    colours = MOVING | STANDING
+    shown: set[str] = set()
+    for axes, rows in _stack(sheet, panels, name_at=0.24, right=0.5, label="kg CO2e a TEU"):
+        axes.set_xlim(0, 1.06 * longest if longest > 0 else 1)
+        for top, entry in rows:
+            if not math.isfinite(entry["wtw"]):
+                axes.text(0, top + 0.2, " unknown: a leg has no factor", size=7.5, color=GREY, va="center")
+                continue
+            own = of_route(gases, entry)
+            kinds = [_kind(stage) for stage in own["stage"]]
+            shown |= set(kinds)
+            _bar(axes, top + 0.15, 0.22, own["wtw"].to_numpy(), [colours[kind] for kind in kinds], form=",.0f")
+            axes.plot([0, entry["ttw"]], [top + 0.29] * 2, color=INK, linewidth=2, solid_capstyle="butt")
+            axes.text(0, top + 0.33, f"{entry['wtw_g_tkm']:.1f} g/(t km)", size=6.5, color=GREY, va="top")
+    handles: list[Artist] = [Patch(color=colour, label=kind) for kind, colour in colours.items() if kind in shown]
+    sheet.key([*handles, Line2D([], [], color=INK, linewidth=2, label="tank-to-wheel")], LABELS - 1.4)
+    return sheet
+
+
+def plot_trade_off(result: Result) -> Figure:
+    """Days against USD, with the greenhouse gases as size, one panel a pair of places with several routes."""
+    costs = result.route_costs()
+    known = costs[costs[["days", "cost", "wtw"]].notna().all(axis=1)]
+    panels = [(pair, entries) for pair, entries in pairs(result, known) if len(entries) > 1]
+    columns, each, gap = 2, 2.6, 0.75
+    lines = math.ceil(len(panels) / columns)
+    colours = route_colours(result.atlas)
+    shown = [route for route in result.atlas.routes if any(route == e["route"] for _, es in panels for e in es)]
+    key = 0.2 * math.ceil(len(shown) / columns) + 0.15
+    sheet = Sheet(
+        result,
+        "Days against USD",
+        "Mean days and what is paid for a TEU, by route, with the interval of the days. Area, and figures: kg CO2e "
+        "a TEU,\nwell-to-wheel. Grey lines: the same generalised cost. A route below and left of another is better "
+        "in both.",
+        HEAD + key + lines * (each + gap) + FOOT,
+    )
+    across = (WIDTH - 1.6) / columns
+    most = float(known["wtw"].max()) if len(known) else 1.0
+    for position, (pair, entries) in enumerate(panels):
+        down = position // columns + 1
+        left = 0.7 + position % columns * (across + 0.7)
+        axes = sheet.panel(left, sheet.get_figheight() - HEAD - key - down * (each + gap) + 0.5, across, each)
+        axes.set_title(pair, size=9.5, weight="bold", color=INK, loc="left", pad=6)
+        axes.grid(color=PALE, linewidth=0.4)
+        axes.set_xlim(0, 1.3 * known["days"].max())
+        axes.set_ylim(0, 1.25 * known["cost"].max())
+        _level_lines(axes, entries)
+        for entry in sorted(entries, key=lambda entry: -entry["wtw"]):
+            colour, spot = colours[entry["route"]], (entry["days"], entry["cost"])
+            axes.scatter(*spot, LARGEST_KG * entry["wtw"] / most, colour, alpha=0.35, linewidth=0)
+            axes.plot(*spot, "o", color=colour, markersize=3.5)
+            if math.isfinite(entry["days_low"]):
+                axes.plot([entry["days_low"], entry["days_high"]], [entry["cost"]] * 2, color=colour, linewidth=1.4)
+        for line, entry in enumerate(entries):
+            axes.text(
+                0.99, 0.98 - 0.075 * line, f"{entry['wtw']:,.0f} kg", size=7.5, ha="right", va="top", weight="bold",
+                color=colours[entry["route"]], transform=axes.transAxes,
+            )  # fmt: skip
+        axes.set_xlabel("mean transit time, days", size=8, color=INK)
+        axes.set_ylabel("USD a TEU", size=8, color=INK)
+    handles = [
+        Line2D([], [], color=colours[route], marker="o", linestyle="", label=result.atlas.route(route))
+        for route in shown
+    ]
+    sheet.legend(
+        handles=handles, ncols=columns, loc="upper left", frameon=False, fontsize=8, borderaxespad=0,
+        bbox_to_anchor=(0.15 / WIDTH, 1 - (HEAD - 0.05) / sheet.get_figheight()),
+    )  # fmt: skip
+    return sheet
+
+
+def _rows_of_routes(result: Result, costs: pd.DataFrame, height: float) -> Panels:
+    """One row of the same height a route, one panel a pair of places."""
+    return [(pair, [(height, entry) for entry in entries]) for pair, entries in pairs(result, costs)]
+
+
+def _level_lines(axes: Axes, entries: list[dict[Any, Any]]) -> None:
+    """Lines on which what is paid and the value of time add up to the same."""
+    slope = entries[0]["time value"] / entries[0]["days"]
+    days = np.array(axes.get_xlim())
+    if not math.isfinite(slope) or slope == 0:
+        return
+    for level in np.linspace(0, axes.get_ylim()[1] + slope * days[1], 9)[1:-1]:
+        axes.plot(days, level - slope * days, color=PALE, linewidth=0.7, linestyle="--", zorder=0)
+
+
 Row = tuple[float, dict[Any, Any]]  # inches, and what is known of the flow and route
 Panels = list[tuple[str, list[Row]]]
 
@@ -276,11 +412,13 @@ def _ridge(axes: Axes, top: float, entry: Mapping[Any, Any], transit: pd.DataFra
     axes.text(1.02, top + 0.29, figures, size=7.5, color=INK, va="center", transform=axes.get_yaxis_transform())
 
 
-def _bar(axes: Axes, y: float, height: float, days: np.ndarray, colours: list[str]) -> None:
-    """Stacked from left to right, with the sum at its end."""
-    starts = np.concatenate([[0.0], np.cumsum(days)])
-    axes.barh(np.full(len(days), y), days, height, starts[:-1], color=colours, edgecolor="white", linewidth=0.8)
-    axes.text(starts[-1], y, f" {starts[-1]:.1f}", size=8.5, weight="bold", color=INK, va="center")
+def _bar(
+    axes: Axes, y: float, height: float, parts: np.ndarray, colours: list[str], form: str = ".1f", beyond: float = 0.0
+) -> None:
+    """Stacked from left to right, with the sum at its end, or `beyond` it."""
+    starts = np.concatenate([[0.0], np.cumsum(parts)])
+    axes.barh(np.full(len(parts), y), parts, height, starts[:-1], color=colours, edgecolor="white", linewidth=0.8)
+    axes.text(max(starts[-1], beyond), y, f" {starts[-1]:{form}}", size=8.5, weight="bold", color=INK, va="center")
 
 
 def _caption(stages: pd.DataFrame) -> list[str]:

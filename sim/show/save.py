@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.show.map import plot_map
-from sim.show.plots import plot_differences, plot_facilities, plot_queues, plot_stages, plot_transit
+from sim.show.plots import (
+    plot_costs,
+    plot_differences,
+    plot_emissions,
+    plot_facilities,
+    plot_queues,
+    plot_stages,
+    plot_trade_off,
+    plot_transit,
+)
 from sim.show.style import write
 
 if TYPE_CHECKING:
@@ -37,6 +46,11 @@ PLOTS: dict[str, tuple[Callable[[Result], Figure], str]] = {
     "queues": (plot_queues, "ships and trains that wait at the ports over the year"),
     "map": (plot_map, "the network with its flows"),
 }
+COST_PLOTS: dict[str, tuple[Callable[[Result], Figure], str]] = {
+    "costs": (plot_costs, "USD a TEU of each route, by kind"),
+    "emissions": (plot_emissions, "kg CO2e a TEU of each route, by leg and hub"),
+    "trade-off": (plot_trade_off, "days against USD, with the greenhouse gases as size"),
+}
 MEASURES = {
     "routes": "transit days, shares within the promise, boxes and TEU of each compared flow and route",
     "causes": "days a box by cause and place; they add up to the mean of the row in routes",
@@ -47,6 +61,8 @@ MEASURES = {
     "facility_days": "utilisation and queue by day",
     "links": "units, TEU, t and vehicles a year on each link and direction",
     "fleets": "voyages, loads and use of time of each fleet",
+    "costs": "USD a unit of cargo by stage, kind and operator",
+    "emissions": "t km, and kg CO2e a unit of cargo, well-to-wheel and tank-to-wheel, by stage",
 }
 
 
@@ -82,8 +98,13 @@ def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal
             _journal(journal, folder / "journal")
             listed["journal/*.parquet"] = f"all that happened in replication {journal.replication}, times in h"
             listed["journal/names.json"] = "what the numbers in the journal stand for"
+        if result.priced():
+            _costs(result, folder / "costs")
+            listed["costs/*.csv, .parquet"] = (
+                "USD and kg CO2e a TEU by route and by stage, and break-even values of time"
+            )
         (folder / "plots").mkdir()
-        for name, (plot, what) in PLOTS.items():
+        for name, (plot, what) in (PLOTS | (COST_PLOTS if result.priced() else {})).items():
             write(plot(result), folder / "plots" / name)
             listed[f"plots/{name}.png, .svg"] = what
         listed[RECORD] = "seed, versions, replications, start and end of the run"
@@ -137,6 +158,12 @@ def _frame(frame: pd.DataFrame, stem: Path) -> None:
     stem.parent.mkdir(exist_ok=True)
     frame.to_csv(stem.with_suffix(".csv"), index=False, float_format="%.8g")  # Parquet has all digits
     frame.to_parquet(stem.with_suffix(".parquet"), index=False)
+
+
+def _costs(result: Result, folder: Path) -> None:
+    """The tables of costs, as means over the replications with intervals."""
+    for name in ("route_costs", "costs", "emissions", "break_even"):
+        _frame(getattr(result, name)(), folder / name.replace("_", "-"))
 
 
 def _journal(journal: Journal, folder: Path) -> None:

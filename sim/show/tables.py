@@ -120,6 +120,117 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
     return Group(*parts, Text(), *notes)
 
 
+def costs_table(result: Result, flows: Sequence[str] = (), width: int = 120) -> RenderableType:
+    """For each pair of places what its routes cost and emit, and the values of time at which two of them break even.
+
+    With `flows` only these, and below each route its stages.
+    """
+    costs, even = result.route_costs(), result.break_even()
+    if flows:
+        costs = costs[costs["flow"].isin(flows)]
+        even = even[even["flow"].isin(flows) & even["other_flow"].isin(flows)]
+    count = len(result.replications)
+    over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"
+    line = f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}"
+    parts: list[RenderableType] = [*_heading(result.title, line), _costs_columns(width, show_header=True)]
+    for pair, rows in pairs(result, costs):
+        parts.append(Text(f"\n{pair}", style="bold"))
+        for row in rows:
+            table = _costs_columns(width, show_header=False)
+            table.add_row(*_costs(row))
+            parts.append(table)
+            if flows:
+                parts.append(Padding(_stages_of_costs(result, row), (0, 0, 1, 2)))
+        labels = {(row["flow"], row["route"]): row["label"] for row in rows}
+        own = even[(even["origin"] == rows[0]["origin"]) & (even["destination"] == rows[0]["destination"])]
+        parts += [Padding(line, (0, 0, 0, 2)) for line in _even(own, labels)]
+    return Group(*parts, Text(), *_cost_notes(costs, flows))
+
+
+def _costs_columns(width: int, *, show_header: bool) -> Table:
+    return _table(
+        Column("\nRoute", width=max(20, min(width - 60, 40))),
+        Column("Paid USD\na TEU", justify="right", width=8),
+        Column("\na t", justify="right", width=5),
+        Column("Mean\ndays", justify="right", width=6),
+        Column("General. cost\nUSD a TEU", justify="right", width=13),
+        Column("kg CO2e a\nTEU, WTW", justify="right", width=9),
+        Column("\nTTW", justify="right", width=6),
+        Column("WTW g\n/(t km)", justify="right", width=6),
+        show_header=show_header,
+        gap=1,
+    )
+
+
+def _costs(row: Mapping[Any, Any]) -> list[Text]:
+    bound = "≥" if row["unfinished"] > 0 else ""
+    return [
+        Text(row["label"]),
+        Text(number(row["cost"], ",.0f")),
+        Text(number(row["cost_per_t"], ",.0f")),
+        Text.assemble(bound, _with_interval(row, "days", 1, ".1f")),
+        Text.assemble(bound, _with_interval(row, "generalised", 1, ",.0f")),
+        *(Text(number(row[name], form)) for name, form in (("wtw", ",.0f"), ("ttw", ",.0f"), ("wtw_g_tkm", ".1f"))),
+    ]
+
+
+def _stages_of_costs(result: Result, row: Mapping[Any, Any]) -> Table:
+    """USD and kg CO2e a TEU by stage, operator and kind; nothing that rounds to nothing."""
+    table = _table(
+        Column("Stage"),
+        Column("Kind"),
+        Column("Operator"),
+        Column("USD a TEU", justify="right"),
+        Column("WTW kg", justify="right"),
+        Column("TTW kg", justify="right"),
+        Column("g/(t km)", justify="right"),
+    )
+    costs, gases = of_route(result.costs(), row), of_route(result.emissions(), row)
+    rows = [(part["order"], 0, part) for part in costs.to_dict("records") if part["usd"] >= 0.5 or not part["known"]]
+    rows += [(part["order"], 1, part) for part in gases.to_dict("records")]
+    for _, emitted, part in sorted(rows, key=lambda found: found[:2]):
+        if emitted:
+            kg = (number(part[name], ",.0f") for name in ("wtw", "ttw"))
+            g = number(part["wtw_g_tkm"], ".1f") if part["kind"] == "leg" else ""
+            table.add_row(Text(part["stage"]), "emissions", "", "", *kg, g)
+        else:
+            usd = number(part["usd"], ",.0f") if part["known"] else "no price"
+            table.add_row(Text(part["stage"]), part["kind"], Text(part["operator"]), usd, "", "", "")
+    return table
+
+
+def _even(pairs_of_routes: pd.DataFrame, labels: Mapping[tuple[str, str], str]) -> Iterator[Text]:
+    """For each pair of routes the value of time from which on the faster one is the better; the others in short."""
+    rest: dict[str, list[str]] = {}
+    for found in pairs_of_routes.to_dict("records"):
+        slow, fast = (labels[found[f"{other}flow"], found[f"{other}route"]] for other in ("", "other_"))
+        if not math.isfinite(found["value"]):
+            rest.setdefault(found["verdict"], []).append(f"{fast} and {slow}")
+            continue
+        text = Text(f"{fast} or {slow}: even at ").append(f"{found['value']:,.0f} USD a TEU and day", style="bold")
+        if math.isfinite(found["low"]):
+            text.append(f" ({found['low']:,.0f} to {found['high']:,.0f})", style="dim")
+        yield text
+    words = {"none: dominated": "No break-even, the first is faster and no dearer"}
+    for verdict, told in rest.items():
+        yield Text(f"{words.get(verdict, verdict.capitalize())}: {' · '.join(told)}", style="dim")
+
+
+def _cost_notes(costs: pd.DataFrame, flows: Sequence[str]) -> list[Text]:
+    notes = [
+        "Generalised cost: what is paid, and the value of time of the goods. Break-even: who loses more by a day of a "
+        "TEU does better by the faster route; its interval holds for all pairs of "
+        "these places. WTW: well-to-wheel, TTW: tank-to-wheel"
+    ]
+    if (costs["unfinished"] > 0).any():
+        notes.append("≥ at least: some boxes had not arrived at the end; days and value of time so far")
+    if costs[["cost", "wtw"]].isna().any(axis=None):
+        notes.append("? unknown: a leg has no price or no emission factor in the scenario")
+    if not flows:
+        notes.append("The stages of a flow: --flow FLOW")
+    return [Text(note, style="dim") for note in notes]
+
+
 def preview_table(network: Network, preview: Preview) -> RenderableType:
     """Offered load against capacity, the fullest first, and what a replication will take."""
     atlas = atlas_of(network.model)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 
 from sim.show.map import plot_map
-from sim.show.plots import plot_differences, plot_facilities, plot_queues, plot_stages, plot_transit
+from sim.show.plots import (
+    plot_costs,
+    plot_differences,
+    plot_emissions,
+    plot_facilities,
+    plot_queues,
+    plot_stages,
+    plot_trade_off,
+    plot_transit,
+)
 from sim.study import Comparison, Result
 
 
@@ -17,6 +26,9 @@ class ResultView(Result):
     plot_facilities = plot_facilities
     plot_queues = plot_queues
     plot_map = plot_map
+    plot_costs = plot_costs
+    plot_emissions = plot_emissions
+    plot_trade_off = plot_trade_off
 
 
 class ComparisonView(Comparison):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sim._version import __version__
 from sim.study.atlas import Atlas, atlas_of
+from sim.study.costs import STAGE, TOTALS, break_even, route_totals, stage_costs, stage_emissions
 from sim.study.errors import BadStudyError, StudyError
 from sim.study.replicate import Failure, OnDone, replicate
 from sim.study.sequential import MOST, Precision, Target, check_targets, more, precision, read_target
@@ -127,6 +128,64 @@ class Result:
                 **_gain(gain),
                 "separated": gain.separated,
             }
+
+    def costs(self) -> pd.DataFrame:
+        """USD a TEU (`usd`) and a t (`usd_per_t`) by flow, route, stage of the way, kind and operator, with intervals.
+
+        Kinds: freight, port, storage, documents, and the time value of the goods. `known` is False where the scenario
+        has no freight for a leg, which then stands there with 0 USD.
+        """
+        index = [*STAGE, "operator", "known"]
+        return self._over_replications(stage_costs(self.frames), index, ["usd", "usd_per_t"], absent=0.0)
+
+    def emissions(self) -> pd.DataFrame:
+        """kg CO2e a TEU well-to-wheel (`wtw`) and tank-to-wheel (`ttw`) by flow, route and stage, with intervals.
+
+        Legs have g a t km as well (`wtw_g_tkm`, `ttw_g_tkm`), hubs NaN. `known` is False where a leg has no factor.
+        """
+        measures = ["wtw", "ttw", "wtw_g_tkm", "ttw_g_tkm"]
+        return self._over_replications(stage_emissions(self.frames), [*STAGE, "known"], measures)
+
+    def route_costs(self) -> pd.DataFrame:
+        """One row per flow and route: USD a TEU by kind, what is paid in all (`cost`, and `cost_per_t`), that with the
+        time value of the goods (`generalised`), mean days, kg CO2e a TEU and g a t km, each with its interval.
+
+        NaN: unknown, as a leg has no price or factor. `days`, and with them the time value, are lower bounds where
+        boxes have not arrived (`unfinished`).
+        """
+        totals = route_totals(self.frames)
+        return self._over_replications(totals, ROUTE[:-2], [*TOTALS, "unfinished"])
+
+    def break_even(self) -> pd.DataFrame:
+        """The value of time at which two routes of one pair of places cost the same: see `sim.study.costs`."""
+        return break_even(route_totals(self.frames), self.replications)
+
+    def priced(self) -> bool:
+        """Whether the scenario has any price."""
+        return bool((self.frames["costs"]["usd"] > 0).any())
+
+    def costs_json(self, flows: Sequence[str] = ()) -> dict[str, Any]:
+        """The object of `corridor cost --json`: routes, their costs and emissions by stage, and break-even values."""
+        tables = {
+            "routes": self.route_costs(),
+            "costs": self.costs(),
+            "emissions": self.emissions(),
+            "break_even": self.break_even(),
+        }
+        return {
+            "scenario": self.scenario,
+            "model_version": self.model_version,
+            "seed": self.seed,
+            "replications": len(self.replications),
+            **{
+                name: [
+                    {key: _number(value) for key, value in row.items()}
+                    for row in table.to_dict("records")
+                    if not flows or row["flow"] in flows or row.get("other_flow") in flows
+                ]
+                for name, table in tables.items()
+            },
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json`, as plain dicts and lists; docs/results.schema.json describes it."""

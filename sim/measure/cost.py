@@ -1,0 +1,129 @@
+"""What a box pays on its way, to whom and for what: freight, port charges, storage, papers, and the value of its time.
+
+Freight, moves and fees follow from the way that a box takes, and count in full also for boxes that have not arrived.
+Storage and the value of time follow from the hours of the journal; for those boxes they are what has run up so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.measure.legs import Charge, Passage, Ride, hops, known_way
+from sim.model import Journal
+from sim.network import Itinerary, Network
+from sim.scenario.schema import Cargo, Charges
+
+Floats = NDArray[np.float64]
+
+KINDS = ("freight", "port", "storage", "documents", "time value")
+OWNER = "owner of the goods"
+COSTS = ("flow", "route", "order", "stage", "kind", "operator", "usd", "known")
+
+
+def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
+    """USD a unit of each compared flow and route, by stage of the way, kind and operator.
+
+    `known` is False where a leg has no freight in the scenario: it stands there with 0 USD.
+    """
+    total: dict[tuple[str, str, int, str, str, str], tuple[float, bool]] = {}
+    for number, way in known_way(network):
+        for order, stage, kind, operator, usd, known in _costs(network, way, Stays.of(network, journal, number)):
+            key = (way.flow, way.route, order, stage, kind, operator)
+            before, all_known = total.get(key, (0.0, True))
+            total[key] = before + usd, all_known and known
+    return pd.DataFrame([(*key, *value) for key, value in total.items()], columns=list(COSTS))
+
+
+def charged(network: Network, way: Itinerary) -> Iterator[tuple[int, float]]:
+    """(order of the stage, USD a unit) of all that does not hang on time: freight, moves and fees.
+
+    NaN where a leg has no freight.
+    """
+    none = np.empty((0, len(way.legs)))
+    for order, _, kind, _, usd, known in _costs(network, way, Stays(none, none)):
+        if kind in ("freight", "port", "documents"):
+            yield order, usd if known else float("nan")
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Hours of the measured units of one itinerary, `standing` before each leg and `riding` on it: (units, legs)."""
+
+    standing: Floats
+    riding: Floats
+
+    @classmethod
+    def of(cls, network: Network, journal: Journal, number: int) -> Stays:
+        """From the journal. The hours add up to the transit time, or to the run's end where a unit has not arrived."""
+        run, legs = network.model.run, len(network.itineraries[number].legs)
+        released = journal.units["released"]
+        mine = np.flatnonzero((journal.units["itinerary"] == number) & (released >= 0) & (released < run.length))
+        rows = journal.carriages
+        kept = np.isin(rows["unit"], mine) & np.isfinite(rows["landed"])
+        unit, leg = np.searchsorted(mine, rows["unit"][kept]), rows["leg"][kept]
+        came = np.full((len(mine), legs + 1), np.nan)
+        lifted = np.full((len(mine), legs), np.nan)
+        came[:, 0] = released[mine]
+        came[unit, leg + 1] = rows["landed"][kept]
+        lifted[unit, leg] = rows["lifted"][kept]
+        end = float(run.length + run.run_out)
+        open_leg = np.isfinite(came[:, :-1]) & np.isnan(lifted)  # it stands there, or is under way, when the run ends
+        standing = np.nan_to_num(np.where(open_leg, end - came[:, :-1], lifted - came[:, :-1]))
+        return cls(standing, np.nan_to_num(came[:, 1:] - lifted))
+
+
+def _costs(network: Network, way: Itinerary, stays: Stays) -> Iterator[tuple[int, str, str, str, float, bool]]:
+    """(order, stage, kind, operator, usd, known) along the way; a row for each charge."""
+    cargo = network.model.cargo[network.model.demand[way.flow].cargo]
+    for hop in hops(network, way):
+        if isinstance(hop, Passage):
+            waited = stays.standing[:, hop.leg] if hop.leg is not None else None
+            yield from _passage(hop, cargo, waited)
+        else:
+            yield from _ride(hop, cargo, stays.riding[:, hop.leg])
+
+
+def _passage(hop: Passage, cargo: Cargo, waited: Floats | None) -> Iterator[tuple[int, str, str, str, float, bool]]:
+    charges = hop.charges or Charges()
+    operator = charges.operator or hop.name
+    if charges.move is not None:
+        yield hop.order, hop.stage, "port", operator, hop.moves * charges.move.of(cargo), True
+    if hop.documents is not None:
+        yield hop.order, hop.stage, "documents", f"customs {hop.country}", hop.documents.of(cargo), True
+    if waited is None:
+        return
+    if charges.storage is not None:
+        days = _mean(np.maximum(waited - charges.free, 0.0)) / 24
+        yield hop.order, hop.stage, "storage", operator, days * charges.storage.of(cargo), True
+    yield hop.order, hop.stage, "time value", OWNER, _mean(waited) / 24 * day_value(cargo), True
+
+
+def _ride(hop: Ride, cargo: Cargo, riding: Floats) -> Iterator[tuple[int, str, str, str, float, bool]]:
+    for charge in hop.charges:
+        yield hop.order, hop.stage, "freight", charge.operator, _freight(charge, cargo), charge.freight is not None
+    for place, country, fee in hop.borders:
+        yield hop.order, f"border {place}", "documents", f"customs {country}", fee.of(cargo), True
+    yield hop.order, hop.stage, "time value", OWNER, _mean(riding) / 24 * day_value(cargo), True
+
+
+def _freight(charge: Charge, cargo: Cargo) -> float:
+    if charge.freight is None:
+        return 0.0
+    return charge.freight.of(cargo) * (charge.km if charge.freight.per_km else 1.0)
+
+
+def day_value(cargo: Cargo) -> float:
+    """USD that a day costs the owner of one unit; 0 where the scenario does not say."""
+    if cargo.time_value is not None:
+        return cargo.time_value.of(cargo)
+    return cargo.worth.of(cargo) * float(cargo.decay) if cargo.worth and cargo.decay else 0.0
+
+
+def _mean(hours: Floats) -> float:
+    """Unknown (NaN) without any unit."""
+    return float(np.mean(hours)) if len(hours) else float("nan")

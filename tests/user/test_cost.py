@@ -1,0 +1,210 @@
+"""What a route costs and emits, through the command and from Python, against sums made by hand and box by box."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import sim
+from sim.model import simulate
+from sim.network import build
+
+PRICED = """\
+extends: small.yaml
+title: The small corridor with prices
+factors:
+  diesel:
+    {title: Diesel, wtw: 28 g/(t km), ttw: 23 g/(t km), load_factor: 60 %, empty_running: 33 %, empty_energy: 40 %}
+  ship: {title: Ship, wtw: 80 g/(TEU km), ttw: 65 g/(TEU km), load_factor: 70 %}
+cargo:
+  box: {time_value: 30 USD/(TEU d)}
+links:
+  hub-east-port: {freight: 0.3 USD/(TEU km), factor: diesel, operator: East Railway}
+  west-port-market: {freight: 250 USD/unit, freight_east: 200 USD/unit, factor: diesel}
+  hub-junction: {freight: 0.02 USD/(t km), factor: diesel}
+  junction-market: {freight: 0.25 USD/(TEU km), factor: diesel}
+services:
+  feeder: {freight: 400 USD/TEU, factor: ship, operator: Small Sea Line}
+  rail-broad: {load_factor: 90 %, empty_running: 80 %}
+ports:
+  east-port:
+    charges:
+      {move: 50 USD/TEU, storage: 6 USD/(TEU d), free: 12 h, wtw: 1.2 kg/t, ttw: 0.8 kg/t, operator: East Port Co}
+    documents: {fee: 40 USD/unit}
+  west-port:
+    charges: {move: 80 USD/unit, storage: 4 USD/(TEU d), free: 2 h}
+"""
+KM = {"hub-east-port": 900.0, "crossing": 250 * 1.852, "west-port-market": 500.0}
+
+
+@pytest.fixture
+def priced(folder):
+    (folder / "priced.yaml").write_text(PRICED, encoding="utf-8")
+    return folder / "priced.yaml"
+
+
+def paid(row):
+    return {kind: row[kind] for kind in ("freight", "port", "storage", "documents", "time value")}
+
+
+def test_what_is_charged_and_emitted_is_what_the_file_says(priced, corridor_json):
+    found = corridor_json("cost", "priced.yaml", "-n", 2)
+    over = next(row for row in found["routes"] if row["route"] == "over")
+    assert over["freight"] == pytest.approx((0.3 * 2 * 900 + 2 * 400 + 250) / 2)
+    assert over["port"] == pytest.approx((2 * 50 * 2 + 2 * 80) / 2)  # off and on, at either port
+    assert over["documents"] == pytest.approx(40 / 2)
+    assert over["time value"] == pytest.approx(30 * over["days"])
+    assert over["cost"] == pytest.approx(sum(paid(over).values()) - over["time value"])
+    assert over["cost_per_t"] == pytest.approx(over["cost"] * 2 / 20)
+    rail = 20 * (KM["hub-east-port"] + KM["west-port-market"])
+    assert over["wtw"] == pytest.approx((0.028 * rail + 0.080 * 2 * KM["crossing"] + 1.2 * 20) / 2)
+    assert over["ttw"] == pytest.approx((0.023 * rail + 0.065 * 2 * KM["crossing"] + 0.8 * 20) / 2)
+    assert over["wtw_g_tkm"] == pytest.approx(2000 * over["wtw"] / (20 * sum(KM.values())))
+    assert {"East Railway", "Small Sea Line", "East Port Co", "West Port"} <= {
+        row["operator"] for row in found["costs"]
+    }
+
+
+def test_stages_and_kinds_add_up(priced):
+    result = sim.simulate(sim.load(priced), replications=2, workers=1)
+    stages, gases = result.costs(), result.emissions()
+    for row in result.route_costs().to_dict("records"):
+        own = stages[(stages["flow"] == row["flow"]) & (stages["route"] == row["route"])]
+        assert row["generalised"] == pytest.approx(own["usd"].sum(), rel=1e-12)
+        assert row["generalised"] == pytest.approx(sum(paid(row).values()), rel=1e-12)
+        for name in ("wtw", "ttw"):
+            emitted = gases[(gases["flow"] == row["flow"]) & (gases["route"] == row["route"])]
+            assert row[name] == pytest.approx(emitted[name].sum(), rel=1e-12)
+        assert row["generalised_low"] < row["generalised"] < row["generalised_high"]
+
+
+def test_storage_and_time_are_those_of_each_box(priced):
+    """Box by box from the milestones of the journal, those that have not arrived included."""
+    network = build(sim.load(priced, set=["run.run_out=2 d"]))
+    journal = simulate(network, 0)
+    number = next(i for i, way in enumerate(network.itineraries) if (way.flow, way.route) == ("trade", "over"))
+    units, rows = journal.units, journal.carriages
+    end = float(network.model.run.length + network.model.run.run_out)
+    storage, days, late = [], [], 0
+    for unit in np.flatnonzero((units["itinerary"] == number) & (units["released"] >= 0)):
+        if units["released"][unit] >= network.model.run.length:
+            continue
+        legs = {int(rows["leg"][i]): i for i in np.flatnonzero(rows["unit"] == unit) if np.isfinite(rows["landed"][i])}
+        due = 0.0
+        for leg, price, free in ((1, 6.0, 12.0), (2, 4.0, 2.0)):
+            if leg - 1 in legs:
+                out = rows["lifted"][legs[leg]] if leg in legs else end
+                due += 2 * price * max(out - rows["landed"][legs[leg - 1]] - free, 0.0) / 24
+        storage.append(due)
+        late += 2 not in legs
+        days.append(((rows["landed"][legs[2]] if 2 in legs else end) - units["released"][unit]) / 24)
+    result = sim.simulate(sim.load(priced, set=["run.run_out=2 d"]), replications=1)
+    row = next(
+        row for row in result.route_costs().to_dict("records") if (row["flow"], row["route"]) == ("trade", "over")
+    )
+    assert 0 < late < len(days)
+    assert row["storage"] == pytest.approx(np.mean(storage) / 2, rel=1e-9)
+    assert row["storage"] > 0
+    assert row["time value"] == pytest.approx(30 * np.mean(days), rel=1e-9)
+
+
+def test_a_service_that_runs_emptier_emits_more(priced, corridor_json):
+    """A vehicle uses 40 % when empty: 40 % + 60 % of its utilisation, over its utilisation, a t km."""
+    found = corridor_json("cost", "priced.yaml", "-n", 1)
+    stage = next(row for row in found["emissions"] if row["stage"] == "rail Hub–Junction" and row["flow"] == "trade")
+    here, there = 0.9 / 1.8, 0.6 / 1.33
+    scaled = 28 * ((0.4 + 0.6 * here) / here) / ((0.4 + 0.6 * there) / there)
+    assert stage["wtw_g_tkm"] == pytest.approx(scaled)
+
+
+def test_eastbound_has_a_price_of_its_own(priced, corridor_json):
+    found = corridor_json("cost", "priced.yaml", "-n", 1, "--flow", "returns")
+    assert {row["flow"] for row in found["routes"]} == {"returns"}
+    rail = [
+        row["usd"] for row in found["costs"] if row["stage"] == "rail Market–West Port" and row["kind"] == "freight"
+    ]
+    assert rail == [pytest.approx(200 / 2)]
+
+
+def test_a_leg_without_a_price_makes_the_route_unknown_not_cheap(priced, corridor, corridor_json):
+    change = ("--set", "links.junction-market.freight=null")
+    found = corridor_json("cost", "priced.yaml", "-n", 2, *change)
+    around = next(row for row in found["routes"] if row["route"] == "around" and row["flow"] == "trade")
+    assert around["freight"] is None
+    assert around["cost"] is None
+    assert around["generalised"] is None
+    assert around["wtw"] > 0
+    assert {row["verdict"] for row in found["break_even"]} == {"unknown"}
+    shown = corridor("cost", "priced.yaml", "-n", 2, "--flow", "trade", *change)
+    assert "no price" in shown.output
+    assert "a leg has no price" in shown.output
+
+
+def test_break_even_is_where_both_routes_cost_the_same(priced, corridor_json):
+    """With the value of time that is found, the generalised costs are equal in the mean."""
+    dear = ("--set", "links.hub-junction.freight=0.8 USD/(TEU km)")
+    found = corridor_json("cost", "priced.yaml", "-n", 6, "--flow", "trade", *dear)
+    (row,) = found["break_even"]
+    routes = {one["route"]: one for one in found["routes"]}
+    slow, fast = routes[row["route"]], routes[row["other_route"]]
+    assert (slow["route"], fast["route"], row["verdict"]) == ("over", "around", "break even")
+    assert slow["cost"] + row["value"] * slow["days"] == pytest.approx(fast["cost"] + row["value"] * fast["days"])
+    assert row["low"] < row["value"] < row["high"]
+
+
+def test_the_table_and_the_files(priced, corridor, folder):
+    shown = corridor("cost", "priced.yaml", "-n", 2)
+    assert shown.exit_code == 0
+    assert "Paid USD" in shown.output
+    assert "well-to-wheel" in shown.output
+    kept = folder / "results" / "priced"
+    for name in ("route-costs", "costs", "emissions", "break-even"):
+        assert (kept / "costs" / f"{name}.csv").stat().st_size > 0
+        assert (kept / "costs" / f"{name}.parquet").is_file()
+    for name in ("costs", "emissions", "trade-off"):
+        assert (kept / "plots" / f"{name}.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("priced.yaml", "--flow", "trad"), 'did you mean "trade"?'),
+        (("small.yaml",), "has no freight on any link or service"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_before_it_runs(priced, corridor, written, words, message):
+    shown = corridor("cost", *words)
+    assert shown.exit_code == 2
+    assert message in shown.output
+    assert written() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("links.crossing.freight=0.3 USD/TEU/km", "USD/(TEU km)"),
+        ("links.crossing.factor=shop", '"shop" is not in factors; did you mean "ship"?'),
+        ("factors.diesel.ttw=30 g/(t km)", "30 g/(t km) is more than wtw, 28 g/(t km)"),
+        ("factors.diesel.ttw=3 g/(TEU km)", "is not for a t, as wtw is"),
+        ("factors.diesel.load_factor=0 %", "vehicles that carry nothing"),
+        ("cargo.box.worth=40000 USD/TEU", "time_value is given as well"),
+        ("cargo.box.decay=8 %/a", 'key "worth" is missing'),
+        ("ports.east-port.charges.wtw=null", 'key "wtw" is missing, of which it is a part'),
+    ],
+)
+def test_faults_are_told(priced, corridor, change, message):
+    shown = corridor("validate", "priced.yaml", "--set", change)
+    assert shown.exit_code == 2
+    assert message in shown.output
+
+
+def test_time_as_a_share_of_the_goods_worth(priced):
+    goods = ["cargo.box.time_value=null", "cargo.box.worth=54750 USD/TEU", "cargo.box.decay=20 %/a"]
+    one, other = (
+        sim.simulate(sim.load(priced, set=[*change, "run.length=20 d"]), replications=1).route_costs()["time value"]
+        for change in ((), goods)
+    )
+    assert all(math.isfinite(value) for value in one)
+    assert list(other) == pytest.approx(list(one))  # 54,750 × 20 % / 365 = 30 USD a day
