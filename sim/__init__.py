@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sim.network import Network, load
     from sim.scenario.faults import ScenarioError
     from sim.scenario.load import Scenario
+    from sim.scenario.sources import ranged, sources
     from sim.show.views import ComparisonView, ResultView
     from sim.study import BadStudyError, Comparison, OnDone, Result, StudyError
 
@@ -37,7 +38,9 @@ __all__ = [
     "compare",
     "library",
     "load",
+    "ranged",
     "simulate",
+    "sources",
 ]
 
 _HOMES = {
@@ -48,6 +51,8 @@ _HOMES = {
     "ScenarioError": "sim.scenario.faults",
     "StudyError": "sim.study",
     "load": "sim.network",
+    "ranged": "sim.scenario.sources",
+    "sources": "sim.scenario.sources",
 }
 
 

@@ -279,6 +279,41 @@ def explain(file: str, path: str, changes: Sequence[str], as_json: bool) -> None
 
 
 @corridor.command()
+@takes_file
+@takes_changes
+@click.option(
+    "--grade",
+    type=click.Choice(["high", "medium", "low", "assumption", "not stated"]),
+    help="Only values of this grade, as in --grade assumption.",
+)
+@prints_json
+def sources(file: str, changes: Sequence[str], grade: str | None, as_json: bool) -> None:
+    """Every number that a scenario uses: its source, year, grade and range, and the line that set it.
+
+    The summary counts all of them, whatever --grade chooses.
+    """
+    from sim.scenario.load import load
+    from sim.scenario.sources import grades
+    from sim.scenario.sources import sources as found
+
+    scenario = load(file, set=changes)
+    count = grades(scenario.model)
+    values = [value for value in found(scenario) if grade is None or value.grade == grade]
+    if as_json:
+        rows = [asdict(value) | {"origin": value.origin and str(value.origin)} for value in values]
+        for row in rows:
+            del row["alike"]
+        print_json({"scenario": scenario.name, "grades": count, "values": rows})
+        return
+    from rich.console import Console
+
+    from sim.show.tables import sources_table
+
+    console = Console()
+    console.print(sources_table(scenario.name, values, count, console.width))
+
+
+@corridor.command()
 @takes_scenario("before")
 @takes_scenario("after")
 @takes_changes

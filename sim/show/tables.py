@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from sim.scenario.sources import shares
 from sim.study.atlas import atlas_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from sim.network import Network
     from sim.network.preview import Preview
+    from sim.scenario.sources import Sourced
     from sim.study import Comparison, Precision, Result
 
 ROOMY = 104  # columns from which the tables are set with more air
@@ -117,6 +119,7 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
         for other in comparison.results
         for note in (_warm_up(other), *(_target(found) for found in other.until))
     ]
+    notes += [Text(f"{result.scenario}: {shares(result.grades)}", style="dim") for result in comparison.results]
     return Group(*parts, Text(), *notes)
 
 
@@ -150,6 +153,22 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
             f"{size.cpu_s:.1f} s of CPU, {size.memory_mb:,.0f} MB"
         ),
     )
+
+
+def sources_table(name: str, values: Sequence[Sourced], grades: Mapping[str, int], width: int = 120) -> RenderableType:
+    """Each value with its range, grade and line; below it, who says so, or why it is assumed. Then the grades."""
+    from pathlib import Path
+
+    parts: list[RenderableType] = [*_heading(f"Where the numbers of {name} come from", f"{len(values)} values")]
+    for value in values:
+        range_ = f" ({value.range})" if value.range else ""
+        said = " · ".join(filter(None, (value.citation, value.note)))
+        where = f"{Path(value.origin.file).name}:{value.origin.line}" if value.origin else ""
+        line = Text.assemble((value.path, "bold"), ": ", value.text, range_, (f"  {value.grade}  {where}", "dim"))
+        parts.append(line)
+        if said:
+            parts.append(Padding(Text(said, style="dim"), (0, 0, 0, 2)))
+    return Group(*parts, Text(), Text(f"{shares(grades)}."))
 
 
 def number(value: float | None, form: str) -> str:
@@ -217,6 +236,7 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
     if summary["mean"].isna().any():
         notes.append(Text("? unknown: there was no box in some replication", style="dim"))
     notes.append(_warm_up(result))
+    notes.append(Text(f"{shares(result.grades)}; corridor sources lists them", style="dim"))
     notes += [_target(found) for found in result.until]
     if not result.complete and not result.failures:
         notes.append(Text("stopped early: these are the replications that had finished", style="yellow"))
