@@ -336,6 +336,44 @@ def diff(before: str, after: str, changes: Sequence[str], as_json: bool) -> None
 
 
 @corridor.command()
+@click.option("-n", "--replications", type=click.IntRange(1), help="Of each case; as its scenario says if not given.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder for evidence.md and the plot.",
+)
+@takes_changes
+@prints_json
+def evidence(replications: int | None, workers: int | None, out: Path, changes: Sequence[str], as_json: bool) -> None:
+    """The model beside what was observed: would it have been right before?
+
+    Runs the calibration and the validation cases with the scenarios that come with the program. What the model misses
+    stays in the table.
+    """
+    from rich.console import Console
+
+    import sim
+    from sim.show.evidence import evidence_json, evidence_table, save_evidence
+    from sim.show.progress import progress
+    from sim.study import StudyError
+    from sim.study.evidence import evidence as compared
+
+    try:
+        with progress("Evidence") as on_done:
+            found = compared(sim.library(), replications, workers=workers, changes=changes, on_done=on_done)
+    except StudyError as error:
+        raise FailedRuns(str(error)) from error
+    with unhurried():
+        files = save_evidence(found, out)
+    click.echo(f"evidence: saved as {', '.join(map(str, files))}", err=True)
+    console = Console()
+    print_json(evidence_json(found)) if as_json else console.print(evidence_table(found, console.width))
+
+
+@corridor.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
     from sim.scenario.jsonschema import scenario_schema

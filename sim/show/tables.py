@@ -74,7 +74,7 @@ def of_route(frame: pd.DataFrame, row: Mapping[Any, Any]) -> pd.DataFrame:
 def facilities_table(result: Result, limit: int | None = 15) -> RenderableType:
     """Facilities by falling utilisation; `limit` rows, or all with None."""
     facilities = result.facilities().sort_values("utilisation", ascending=False, kind="stable")
-    table = _table(
+    table = plain_table(
         Column("\nPlace"),
         Column("\nFacility"),
         Column("Utilisation\n%", justify="right"),
@@ -126,7 +126,7 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
 def preview_table(network: Network, preview: Preview) -> RenderableType:
     """Offered load against capacity, the fullest first, and what a replication will take."""
     atlas = atlas_of(network.model)
-    table = _table(
+    table = plain_table(
         Column("\nPlace"),
         Column("\nFacility"),
         Column("\nOffered", justify="right"),
@@ -181,7 +181,7 @@ def span(low: float, high: float) -> str:
     return f"{low:g}–{high:g}" if math.isfinite(low) and math.isfinite(high) else ""
 
 
-def _table(*columns: Column, show_header: bool = True, gap: int = 2) -> Table:
+def plain_table(*columns: Column, show_header: bool = True, gap: int = 2) -> Table:
     """Compact: a rule below the headings, `gap` spaces between the columns, nothing else."""
     return Table(
         *columns, box=SIMPLE_HEAD, show_edge=False, show_header=show_header, pad_edge=False, padding=(0, gap - 1, 0, 0)
@@ -191,7 +191,7 @@ def _table(*columns: Column, show_header: bool = True, gap: int = 2) -> Table:
 def _days_table(width: int, *, show_header: bool) -> Table:
     roomy = width >= ROOMY
     rest = 71 if roomy else 62
-    return _table(
+    return plain_table(
         Column("\nRoute", width=min(width - rest, 40)),
         *(Column(f"{name}\ndays", justify="right", width=5) for name in ("Mean", "P10", "P50", "P90")),
         Column("Promise\ndays", justify="right", width=7),
@@ -213,7 +213,7 @@ def _differences_table(width: int, *, show_header: bool) -> Table:
     ]
     if roomy:
         columns.append(Column("Correlation\nof the means", justify="right", width=12))
-    return _table(*columns, show_header=show_header, gap=2 if roomy else 1)
+    return plain_table(*columns, show_header=show_header, gap=2 if roomy else 1)
 
 
 def _heading(title: str, line: str) -> list[RenderableType]:
