@@ -52,6 +52,7 @@ schema: $(VENV)/project
 docs: schema
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/data_tables.py
+	$(BIN)/python docs/model.py
 
 # What was observed beside the model: writes results/evidence.md and the picture of the README, takes minutes.
 evidence: $(VENV)/project

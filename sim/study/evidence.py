@@ -60,7 +60,7 @@ class Transit(Entry):
 
     def values(self, result: Result) -> Floats:
         routes = result.frames["routes"]
-        return _mean(routes[routes["flow"].isin(self.flows)], "mean", "boxes")
+        return _mean(result, routes[routes["flow"].isin(self.flows)], "mean", "boxes")
 
 
 class Ratio(Entry):
@@ -87,14 +87,15 @@ class Section(Entry):
 
     def values(self, result: Result) -> Floats:
         stages = _of_way(result, "stages", self.flow, self.route)
-        sums = []
+        parts = []
         for _, way in stages.groupby("replication"):
             names = way["stage"].tolist()
             begin = names.index(self.first) if self.first else 0
-            sums.append(way["days"].iloc[begin : names.index(self.last) + 1].sum())
+            parts.append(way.iloc[begin : names.index(self.last) + 1])
+        along = pd.concat(parts) if parts else stages
         beyond = _of_way(result, "causes", self.flow, self.route)
         beyond = beyond[beyond["place"].isin(self.links)]
-        return np.array(sums) + (_total(beyond, "days") if self.links else 0.0)
+        return _total(result, along, "days") + (_total(result, beyond, "days") if self.links else 0.0)
 
 
 class StayOfCargo(Entry):
@@ -107,7 +108,7 @@ class StayOfCargo(Entry):
 
     def values(self, result: Result) -> Floats:
         causes = _of_way(result, "causes", self.flow, self.route)
-        return _total(causes[causes["place"].isin(self.places)], "days")
+        return _total(result, causes[causes["place"].isin(self.places)], "days")
 
 
 class Carried(Entry):
@@ -122,7 +123,7 @@ class Carried(Entry):
     def values(self, result: Result) -> Floats:
         links = result.frames["links"]
         chosen = links[links["link"].isin(self.links) & links["direction"].isin(self.directions)]
-        return self.scale * _total(chosen, self.column)
+        return self.scale * _total(result, chosen, self.column)
 
 
 class Calls(Entry):
@@ -134,7 +135,7 @@ class Calls(Entry):
     days: float
 
     def values(self, result: Result) -> Floats:
-        return self.days * _total(_ships(result, place=self.place, services=self.services), "calls")
+        return self.days * _total(result, _ships(result, place=self.place, services=self.services), "calls")
 
 
 class PortHours(Entry):
@@ -148,7 +149,7 @@ class PortHours(Entry):
 
     def values(self, result: Result) -> Floats:
         ships = _ships(result, place=self.place, services=self.services, fleets=self.fleets)
-        return _mean(ships, self.part, "calls")
+        return _mean(result, ships, self.part, "calls")
 
 
 class Voyages(Entry):
@@ -160,7 +161,7 @@ class Voyages(Entry):
     def values(self, result: Result) -> Floats:
         fleets = result.frames["fleets"]
         chosen = fleets[fleets["fleet"].isin(self.fleets)]
-        return _mean(chosen, "voyages_per_vehicle", "vehicles") * 365 / result.length_days
+        return _mean(result, chosen, "voyages_per_vehicle", "vehicles") * 365 / result.length_days
 
 
 class Round(Entry):
@@ -180,7 +181,7 @@ class Loaded(Entry):
     fleets: list[str]
 
     def values(self, result: Result) -> Floats:
-        return _total(_ships(result, fleets=self.fleets), "teu")
+        return _total(result, _ships(result, fleets=self.fleets), "teu")
 
 
 class Season(Entry):
@@ -194,7 +195,7 @@ class Season(Entry):
         releases = result.frames["releases"]
         chosen = releases[releases["flow"].isin(self.flows) & releases["day"].between(0, 364)]
         within = chosen["boxes"].where(chosen["day"].between(self.days[0], self.days[1] - 1), 0)
-        return 100 * _total(chosen.assign(within=within), "within") / _total(chosen, "boxes")
+        return 100 * _total(result, chosen.assign(within=within), "within") / _total(result, chosen, "boxes")
 
 
 Measure = Annotated[
@@ -401,11 +402,14 @@ def _of_way(result: Result, frame: str, flow: str, route: str) -> pd.DataFrame:
     return chosen
 
 
-def _total(table: pd.DataFrame, column: str) -> Floats:
-    """The sum of a column in each replication."""
-    return table.groupby("replication")[column].sum().to_numpy(dtype=float)
+def _total(result: Result, table: pd.DataFrame, column: str) -> Floats:
+    """The sum of a column in each replication; NaN where a replication has no row of it, and is unknown."""
+    sums = table.groupby("replication")[column].sum()
+    return sums.reindex(list(result.replications)).to_numpy(dtype=float)
 
 
-def _mean(table: pd.DataFrame, column: str, weight: str) -> Floats:
-    """The weighted mean of a column in each replication."""
-    return _total(table.assign(**{column: table[column] * table[weight]}), column) / _total(table, weight)
+def _mean(result: Result, table: pd.DataFrame, column: str, weight: str) -> Floats:
+    """The weighted mean of a column in each replication; NaN where the weights add up to nothing."""
+    weighted = table.assign(**{column: table[column] * table[weight]})
+    with np.errstate(invalid="ignore"):
+        return _total(result, weighted, column) / _total(result, table, weight)

@@ -32,13 +32,12 @@ def test_each_value_has_its_source_and_its_line(corridor: Corridor, baseline: st
 def test_json_agrees_with_the_scenario(corridor_json: Callable[..., Any], baseline: str) -> None:
     told = corridor_json("sources", baseline, "--set", "fleets.kmtf-small.vessels=5")
     rows = {row["path"]: row for row in told["values"]}
-    depth = rows["ports.aktau.depth"]
-    model = sim.load(baseline).model
-    assert (depth["low"], depth["high"]) == model.ports["aktau"].depth.range  # type: ignore[union-attr]
-    assert (
-        depth["citation"]
-        == "Kazakh port basin depth vs standard, and load factor, sea-news.az / Ministry of Industry, 2023"
+    depth, speed = rows["ports.aktau.depth"], rows["links.malaszewicze-duisburg.speed"]
+    assert depth["citation"] == (
+        "Kazakh port basin depth vs standard, and load factor, sea-news.az / Ministry of Industry, 2023"
     )
+    assert (speed["text"], speed["range"]) == ("30 km/h", "25 km/h to 45 km/h")
+    assert (speed["low"], speed["high"]) == (25, 45)
     assert rows["fleets.kmtf-small.vessels"]["text"] == "5"
     assert rows["fleets.kmtf-small.vessels"]["grade"] == "not stated"
     assert rows["fleets.kmtf-small.vessels"]["origin"].startswith("--set ")
