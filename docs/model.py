@@ -35,7 +35,6 @@ BLOCKS = {
     "terminals": schema.Terminal,
     "ports": schema.Port,
     "borders": schema.Border,
-    "services": schema.FleetService,
     "fleets": schema.Fleet,
     "routes": schema.Route,
     "demand": schema.Flow,
@@ -71,9 +70,16 @@ def blocks(model: Model) -> str:
     """What the model is made of, and how many of each the baseline has; in the words of the schema."""
     rows = []
     for name, block in BLOCKS.items():
-        said = (inspect.getdoc(block) or "").split("\n\n")[0].replace("\n", " ")
-        rows.append([f"`{name}`", str(len(getattr(model, name))), said])
+        rows.append([f"`{name}`", str(len(getattr(model, name))), meaning(block)])
+    for kind in (schema.FleetService, schema.TimetableService, schema.IndividualService):
+        count = sum(isinstance(service, kind) for service in model.services.values())
+        rows.append(["`services`", str(count), meaning(kind)])
     return table(["Block", "In the baseline", "What it is"], rows)
+
+
+def meaning(block: type) -> str:
+    """The first sentences of a block's docstring."""
+    return (inspect.getdoc(block) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def sentences(doc: str, bullet: str = "") -> str:

@@ -359,11 +359,10 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
     from sim.show.evidence import evidence_json, evidence_table, save_evidence
     from sim.show.progress import progress
     from sim.study import StudyError
-    from sim.study.evidence import evidence as compared
 
     try:
         with progress("Evidence") as on_done:
-            found = compared(sim.library(), replications, workers=workers, changes=changes, on_done=on_done)
+            found = sim.evidence(replications, workers=workers, changes=changes, on_done=on_done)
     except StudyError as error:
         raise FailedRuns(str(error)) from error
     with unhurried():

@@ -38,11 +38,11 @@ def evidence_table(found: Evidence, width: int = 120) -> RenderableType:
     ]
     for kind, title in KINDS.items():
         table = plain_table(
-            Column("\nFigure", width=max(24, width - 66)),
+            Column("\nFigure", width=max(22, width - 58)),
             Column("\nCase", width=17),
             Column("\nObserved", justify="right", width=15),
-            Column("\nSimulated", justify="right", width=16),
-            Column("\nVerdict", width=8),
+            Column("\nSimulated", justify="right", width=11),
+            Column("\nVerdict", width=7),
         )
         for one in found.of_kind(kind):
             verdict = "inside" if one.verdict == "inside" else f"OUTSIDE\n{one.verdict}"
