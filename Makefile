@@ -1,6 +1,7 @@
 # make demo    compare the routes of the baseline scenario
 # make test    run the tests
 # make verify  compare queues with theory and try out the intervals at length: writes results/verification.md, takes minutes
+# make evidence  compare the scenarios with what was observed: writes results/evidence.md, takes minutes
 # make bench   time the program against others: writes results/benchmark.md
 # Each makes its virtual environment first, from a hashed lock: .venv, or benchmarks/.venv for the last one. It is made
 # again only when its lock changes.
@@ -11,7 +12,7 @@ BIN    := $(VENV)/bin
 BENCH  := benchmarks/.venv
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test verify bench bench-lock lint lock schema docs calibration clean
+.PHONY: demo test verify bench bench-lock lint lock schema docs evidence clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/project
@@ -51,10 +52,12 @@ schema: $(VENV)/project
 docs: schema
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/data_tables.py
+	$(BIN)/python docs/model.py
 
-# The published figures beside those of the model, in docs/data.md: takes minutes.
-calibration: $(VENV)/project
-	$(BIN)/python docs/calibration.py
+# What was observed beside the model: writes results/evidence.md and the picture of the README, takes minutes.
+evidence: $(VENV)/project
+	$(BIN)/corridor evidence
+	cp results/evidence.png docs/img/evidence.png
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

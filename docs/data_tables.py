@@ -15,9 +15,9 @@ from pathlib import Path
 from sim.measure.cost import charged
 from sim.measure.emissions import emission_frame
 from sim.network import Itinerary, Network, build
-from sim.scenario.explain import Explanation, explain
 from sim.scenario.load import Scenario, load_all
-from sim.scenario.provenance import GRADES
+from sim.scenario.sources import NOT_STATED, Sourced, distinct, shares, sources
+from sim.scenario.sources import grades as grades_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "data.md"
@@ -98,7 +98,7 @@ PUBLISHED = (
               "factors were taken from the same framework", "xian-duisburg-north", "north"),
 )  # fmt: skip
 
-Cells = Callable[[Explanation, Scenario], list[str]]
+Cells = Callable[[Sourced, Scenario], list[str]]
 
 
 def written(page: str, scenarios: list[Scenario]) -> str:
@@ -126,23 +126,17 @@ def replaced(page: str, part: str, text: str) -> str:
 
 def grades(scenario: Scenario) -> str:
     """How many of the values are of which grade, in a sentence."""
-    values = list(distinct(graded(scenario, [block for blocks in HEADINGS.values() for block in blocks])))
-    count = {grade: sum(part.grade == grade for part, _ in values) for grade in GRADES}
-    shares = [f"{100 * number / len(values):.0f} % {grade}" for grade, number in count.items()]
-    return (
-        f"Of the {len(values)} values of {scenario.name} (one that stands in several places counts once), "
-        f"{', '.join(shares[:-1])} and {shares[-1]}."
-    )
+    return f"{scenario.name}: {shares(grades_of(scenario.model))}."
 
 
 def tables(scenarios: list[Scenario], columns: list[str], cells: Cells, *, assumptions: bool) -> str:
     """A table for each group of blocks and for what each further scenario changes; empty ones are left out."""
     base, *others = scenarios
     groups = [(heading, base, list(graded(base, blocks))) for heading, blocks in HEADINGS.items()]
-    known = {(part.path, alike(part)) for _, _, values in groups for part in values}
+    known = {(part.path, part.alike) for _, _, values in groups for part in values}
     for other in others:
-        values = [part for blocks in HEADINGS.values() for part in graded(other, blocks)]
-        changed = [part for part in values if (part.path, alike(part)) not in known]
+        every = [part for blocks in HEADINGS.values() for part in graded(other, blocks)]
+        changed = [part for part in every if (part.path, part.alike) not in known]
         groups.append((f"Changed in {other.name}", other, changed))
     head = lines([["Value of", "Value (range)", *columns], ["---"] * (2 + len(columns))])
     found = []
@@ -156,15 +150,14 @@ def tables(scenarios: list[Scenario], columns: list[str], cells: Cells, *, assum
     return "\n\n".join(found)
 
 
-def sourced(part: Explanation, scenario: Scenario) -> list[str]:
+def sourced(part: Sourced, scenario: Scenario) -> list[str]:
     """Record, year, grade and note of a value with a source; raises ValueError where source or grade is missing."""
-    if part.source is None or part.grade is None:
+    if part.source is None or part.grade == NOT_STATED:
         raise ValueError(f"{part.path} of {scenario.name} needs a source and a grade, or `grade: assumption`")
-    year = scenario.model.sources[part.source].year
-    return [record(part.source, scenario), str(year or ""), part.grade, part.note or ""]
+    return [record(part.source, scenario), part.year or "", part.grade, part.note or ""]
 
 
-def reason(part: Explanation, scenario: Scenario) -> list[str]:
+def reason(part: Sourced, scenario: Scenario) -> list[str]:
     """The note of an assumption, with the record that leads to it in brackets."""
     return [(part.note or "") + (f" [{record(part.source, scenario)}]" if part.source else "")]
 
@@ -221,33 +214,20 @@ def record(source: str, scenario: Scenario) -> str:
     return scenario.model.sources[source].fact or source
 
 
-def graded(scenario: Scenario, blocks: Iterable[str]) -> Iterator[Explanation]:
+def graded(scenario: Scenario, blocks: Iterable[str]) -> Iterator[Sourced]:
     """The values of some blocks that have a grade or a source."""
-    for block in blocks:
-        if block in scenario.tree:
-            yield from (part for part in explain(scenario, block).parts if part.grade or part.source)
+    for part in sources(scenario):
+        if part.path.partition(".")[0] in blocks and (part.grade != NOT_STATED or part.source):
+            yield part
 
 
-def distinct(values: Iterable[Explanation]) -> Iterable[tuple[Explanation, int]]:
-    """Each value once, the first of those alike, and in how many places it stands."""
-    found: dict[tuple[str | None, ...], list[Explanation]] = {}
-    for part in values:
-        found.setdefault((part.path.rpartition(".")[2], *alike(part)), []).append(part)
-    return [(parts[0], len(parts)) for parts in found.values()]
-
-
-def alike(part: Explanation) -> tuple[str | None, ...]:
-    """What tells a value from another, apart from where it stands."""
-    return part.text, part.range, part.source, part.grade, part.note
-
-
-def where(part: Explanation, places: int) -> str:
+def where(part: Sourced, places: int) -> str:
     """The path of a value, without its block, and in how many more places it stands."""
     path = part.path.partition(".")[2]
     return f"`{path}`" if places == 1 else f"`{path}` and {places - 1} more"
 
 
-def value(part: Explanation) -> str:
+def value(part: Sourced) -> str:
     """A value and its range; the twelve months as a row of numbers with the unit at the end."""
     text = part.text
     if text.startswith("jan "):

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from sim.network import Network, load
     from sim.scenario.faults import ScenarioError
     from sim.scenario.load import Scenario
+    from sim.scenario.sources import ranged, sources
     from sim.show.views import ComparisonView, ResultView
     from sim.study import BadStudyError, Comparison, OnDone, Result, StudyError
+    from sim.study.evidence import Evidence
 
 __all__ = [
     "BadStudyError",
@@ -35,9 +37,12 @@ __all__ = [
     "StudyError",
     "__version__",
     "compare",
+    "evidence",
     "library",
     "load",
+    "ranged",
     "simulate",
+    "sources",
 ]
 
 _HOMES = {
@@ -48,6 +53,8 @@ _HOMES = {
     "ScenarioError": "sim.scenario.faults",
     "StudyError": "sim.study",
     "load": "sim.network",
+    "ranged": "sim.scenario.sources",
+    "sources": "sim.scenario.sources",
 }
 
 
@@ -121,6 +128,23 @@ def compare(
     if len(results) < len(networks):
         raise KeyboardInterrupt
     return view(results[0]) if len(results) == 1 else view_comparison(pair(results))
+
+
+def evidence(
+    replications: int | None = None,
+    *,
+    changes: Sequence[str] = (),
+    workers: int | None = None,
+    on_done: OnDone | None = None,
+) -> Evidence:
+    """Run the calibration and validation cases and compare them with what was observed: `corridor evidence`.
+
+    `replications` of each case (none: as many as its scenario says), with `path=value` changes. Raises StudyError if
+    every replication of a case failed, and KeyboardInterrupt after Ctrl-C.
+    """
+    from sim.study.evidence import evidence as compared
+
+    return compared(library(), replications, workers=workers, changes=changes, on_done=on_done)
 
 
 def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:

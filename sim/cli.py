@@ -331,6 +331,41 @@ def explain(file: str, path: str, changes: Sequence[str], as_json: bool) -> None
 
 
 @corridor.command()
+@takes_file
+@takes_changes
+@click.option(
+    "--grade",
+    type=click.Choice(["high", "medium", "low", "assumption", "not stated"]),
+    help="Only values of this grade, as in --grade assumption.",
+)
+@prints_json
+def sources(file: str, changes: Sequence[str], grade: str | None, as_json: bool) -> None:
+    """Every number that a scenario uses: its source, year, grade and range, and the line that set it.
+
+    The summary counts all of them, whatever --grade chooses.
+    """
+    from sim.scenario.load import load
+    from sim.scenario.sources import grades
+    from sim.scenario.sources import sources as found
+
+    scenario = load(file, set=changes)
+    count = grades(scenario.model)
+    values = [value for value in found(scenario) if grade is None or value.grade == grade]
+    if as_json:
+        rows = [asdict(value) | {"origin": value.origin and str(value.origin)} for value in values]
+        for row in rows:
+            del row["alike"]
+        print_json({"scenario": scenario.name, "grades": count, "values": rows})
+        return
+    from rich.console import Console
+
+    from sim.show.tables import sources_table
+
+    console = Console()
+    console.print(sources_table(scenario.name, values, count, console.width))
+
+
+@corridor.command()
 @takes_scenario("before")
 @takes_scenario("after")
 @takes_changes
@@ -350,6 +385,43 @@ def diff(before: str, after: str, changes: Sequence[str], as_json: bool) -> None
     for change in found:
         was, now = ("nothing" if text is None else text for text in (change.before, change.after))
         click.echo(f"{change.path}: {was} → {now}  ({change.where})")
+
+
+@corridor.command()
+@click.option("-n", "--replications", type=click.IntRange(1), help="Of each case; as its scenario says if not given.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder for evidence.md and the plot.",
+)
+@takes_changes
+@prints_json
+def evidence(replications: int | None, workers: int | None, out: Path, changes: Sequence[str], as_json: bool) -> None:
+    """The model beside what was observed: would it have been right before?
+
+    Runs the calibration and the validation cases with the scenarios that come with the program. What the model misses
+    stays in the table.
+    """
+    from rich.console import Console
+
+    import sim
+    from sim.show.evidence import evidence_json, evidence_table, save_evidence
+    from sim.show.progress import progress
+    from sim.study import StudyError
+
+    try:
+        with progress("Evidence") as on_done:
+            found = sim.evidence(replications, workers=workers, changes=changes, on_done=on_done)
+    except StudyError as error:
+        raise FailedRuns(str(error)) from error
+    with unhurried():
+        files = save_evidence(found, out)
+    click.echo(f"evidence: saved as {', '.join(map(str, files))}", err=True)
+    console = Console()
+    print_json(evidence_json(found)) if as_json else console.print(evidence_table(found, console.width))
 
 
 @corridor.command()

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.scenario.sources import shares
 from sim.show.map import plot_map
 from sim.show.plots import (
     plot_costs,
@@ -235,7 +236,7 @@ def _story(result: Result) -> str:
     state = "" if result.complete else " The run is not complete."
     return (
         f"Scenario {result.scenario}: {len(result.replications)} replications, seed {result.seed}, model "
-        f"{result.model_version}.{state}"
+        f"{result.model_version}.{state} {shares(result.grades)}; scenario.yaml says where each comes from."
     )
 
 

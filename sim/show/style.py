@@ -31,13 +31,17 @@ HEAD, FOOT = 0.85, 0.35  # inches for title and reading, and for the footer
 
 
 class Sheet(Figure):
-    """A figure with title, a line that says how to read it, and a footer; notebooks show it by itself."""
+    """A figure with title, a line that says how to read it, and a footer: that of a result, or a text.
 
-    def __init__(self, result: Result, title: str, reading: str, height: float, width: float = WIDTH) -> None:
+    Notebooks show it by itself.
+    """
+
+    def __init__(self, result: Result | str, title: str, reading: str, height: float, width: float = WIDTH) -> None:
         super().__init__(figsize=(width, height), facecolor="white")
         self.text(0.15 / width, 1 - 0.15 / height, title, size=13, weight="bold", color=INK, va="top")
         self.text(0.15 / width, 1 - 0.42 / height, reading, size=8.5, color=GREY, va="top", linespacing=1.3)
-        self.text(0.15 / width, 0.12 / height, footer(result), size=7, color=GREY, va="bottom")
+        foot = result if isinstance(result, str) else footer(result)
+        self.text(0.15 / width, 0.12 / height, foot, size=7, color=GREY, va="bottom")
 
     def panel(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """Axes whose frame is given in inches from the lower left corner."""

@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from sim.scenario.sources import shares
 from sim.study.atlas import atlas_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from sim.network import Network
     from sim.network.preview import Preview
+    from sim.scenario.sources import Sourced
     from sim.study import Comparison, Precision, Result
 
 ROOMY = 104  # columns from which the tables are set with more air
@@ -72,7 +74,7 @@ def of_route(frame: pd.DataFrame, row: Mapping[Any, Any]) -> pd.DataFrame:
 def facilities_table(result: Result, limit: int | None = 15) -> RenderableType:
     """Facilities by falling utilisation; `limit` rows, or all with None."""
     facilities = result.facilities().sort_values("utilisation", ascending=False, kind="stable")
-    table = _table(
+    table = plain_table(
         Column("\nPlace"),
         Column("\nFacility"),
         Column("Utilisation\n%", justify="right"),
@@ -117,6 +119,7 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
         for other in comparison.results
         for note in (_warm_up(other), *(_target(found) for found in other.until))
     ]
+    notes += [Text(f"{result.scenario}: {shares(result.grades)}", style="dim") for result in comparison.results]
     return Group(*parts, Text(), *notes)
 
 
@@ -148,7 +151,7 @@ def costs_table(result: Result, flows: Sequence[str] = (), width: int = 120) -> 
 
 
 def _costs_columns(width: int, *, show_header: bool) -> Table:
-    return _table(
+    return plain_table(
         Column("\nRoute", width=max(20, min(width - 60, 40))),
         Column("Paid USD\na TEU", justify="right", width=8),
         Column("\na t", justify="right", width=5),
@@ -176,7 +179,7 @@ def _costs(row: Mapping[Any, Any]) -> list[Text]:
 
 def _stages_of_costs(result: Result, row: Mapping[Any, Any]) -> Table:
     """USD and kg CO2e a TEU by stage, operator and kind; nothing that rounds to nothing."""
-    table = _table(
+    table = plain_table(
         Column("Stage"),
         Column("Kind"),
         Column("Operator"),
@@ -234,7 +237,7 @@ def _cost_notes(costs: pd.DataFrame, flows: Sequence[str]) -> list[Text]:
 def preview_table(network: Network, preview: Preview) -> RenderableType:
     """Offered load against capacity, the fullest first, and what a replication will take."""
     atlas = atlas_of(network.model)
-    table = _table(
+    table = plain_table(
         Column("\nPlace"),
         Column("\nFacility"),
         Column("\nOffered", justify="right"),
@@ -264,6 +267,22 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
     )
 
 
+def sources_table(name: str, values: Sequence[Sourced], grades: Mapping[str, int], width: int = 120) -> RenderableType:
+    """Each value with its range, grade and line; below it, who says so, or why it is assumed. Then the grades."""
+    from pathlib import Path
+
+    parts: list[RenderableType] = [*_heading(f"Where the numbers of {name} come from", f"{len(values)} values")]
+    for value in values:
+        range_ = f" ({value.range})" if value.range else ""
+        said = " · ".join(filter(None, (value.citation, value.note)))
+        where = f"{Path(value.origin.file).name}:{value.origin.line}" if value.origin else ""
+        line = Text.assemble((value.path, "bold"), ": ", value.text, range_, (f"  {value.grade}  {where}", "dim"))
+        parts.append(line)
+        if said:
+            parts.append(Padding(Text(said, style="dim"), (0, 0, 0, 2)))
+    return Group(*parts, Text(), Text(f"{shares(grades)}."))
+
+
 def number(value: float | None, form: str) -> str:
     """A number in format `form`, or "?" where it is unknown."""
     return "?" if value is None or not math.isfinite(value) else format(value, form)
@@ -274,7 +293,7 @@ def span(low: float, high: float) -> str:
     return f"{low:g}–{high:g}" if math.isfinite(low) and math.isfinite(high) else ""
 
 
-def _table(*columns: Column, show_header: bool = True, gap: int = 2) -> Table:
+def plain_table(*columns: Column, show_header: bool = True, gap: int = 2) -> Table:
     """Compact: a rule below the headings, `gap` spaces between the columns, nothing else."""
     return Table(
         *columns, box=SIMPLE_HEAD, show_edge=False, show_header=show_header, pad_edge=False, padding=(0, gap - 1, 0, 0)
@@ -284,7 +303,7 @@ def _table(*columns: Column, show_header: bool = True, gap: int = 2) -> Table:
 def _days_table(width: int, *, show_header: bool) -> Table:
     roomy = width >= ROOMY
     rest = 71 if roomy else 62
-    return _table(
+    return plain_table(
         Column("\nRoute", width=min(width - rest, 40)),
         *(Column(f"{name}\ndays", justify="right", width=5) for name in ("Mean", "P10", "P50", "P90")),
         Column("Promise\ndays", justify="right", width=7),
@@ -306,7 +325,7 @@ def _differences_table(width: int, *, show_header: bool) -> Table:
     ]
     if roomy:
         columns.append(Column("Correlation\nof the means", justify="right", width=12))
-    return _table(*columns, show_header=show_header, gap=2 if roomy else 1)
+    return plain_table(*columns, show_header=show_header, gap=2 if roomy else 1)
 
 
 def _heading(title: str, line: str) -> list[RenderableType]:
@@ -329,6 +348,7 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
     if summary["mean"].isna().any():
         notes.append(Text("? unknown: there was no box in some replication", style="dim"))
     notes.append(_warm_up(result))
+    notes.append(Text(f"{shares(result.grades)}; corridor sources lists them", style="dim"))
     notes += [_target(found) for found in result.until]
     if not result.complete and not result.failures:
         notes.append(Text("stopped early: these are the replications that had finished", style="yellow"))

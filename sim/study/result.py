@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from sim._version import __version__
+from sim.scenario.sources import grades
 from sim.study.atlas import Atlas, atlas_of
 from sim.study.costs import STAGE, TOTALS, break_even, route_totals, stage_costs, stage_emissions
 from sim.study.errors import BadStudyError, StudyError
@@ -42,7 +43,8 @@ class Result:
 
     `frames` holds the measures of `sim.measure.Measures` by name, each with a column `replication` before its own.
     `replications` are the finished ones; `complete` is False where Ctrl-C or a failure left some out. Every box was
-    followed for `followed_days` at least. `until` tells what became of the targets of the study.
+    followed for `followed_days` at least. `grades` counts the scenario's values by how sure they are. `until` tells
+    what became of the targets of the study.
     """
 
     scenario: str
@@ -61,6 +63,7 @@ class Result:
     finished: datetime
     atlas: Atlas = field(repr=False)
     frames: Mapping[str, pd.DataFrame] = field(repr=False)
+    grades: Mapping[str, int] = field(default_factory=dict)
     until: tuple[Precision, ...] = ()
 
     def summary(self) -> pd.DataFrame:
@@ -197,6 +200,7 @@ class Result:
             "replications": len(self.replications),
             "warm_up_days": self.warm_up_days,
             "warm_up": _plain(self.loading_in()),
+            "grades": dict(self.grades),
             "until": [_plain(found) for found in self.until],
             "routes": [_route_json(row, causes) for row in self.summary().to_dict("records")],
             "facilities": [
@@ -420,6 +424,7 @@ class _Run:
             finished=datetime.now(UTC),
             atlas=atlas_of(model),
             frames=_joined(self.values),
+            grades=grades(model),
             until=self.until,
         )
 

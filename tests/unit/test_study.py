@@ -285,6 +285,7 @@ def test_json_holds_what_its_schema_says(baseline: Result) -> None:
         "replications",
         "warm_up_days",
         "warm_up",
+        "grades",
         "until",
         "routes",
         "facilities",
