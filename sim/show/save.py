@@ -42,7 +42,7 @@ MEASURES = {
     "causes": "days a box by cause and place; they add up to the mean of the row in routes",
     "stages": "days a box by stage of the way",
     "transit": "boxes by transit time, in bins of half a day named by their lower edge",
-    "releases": "boxes by day of release (0: the first measured one), and their days under way added up",
+    "releases": "boxes by day of release (0: the first measured one), their days under way, how many kept the promise",
     "facilities": "utilisation (0 to 1), mean queue (units) and mean wait (h) of each facility",
     "facility_days": "utilisation and queue by day",
     "links": "units, TEU, t and vehicles a year on each link and direction",
