@@ -100,6 +100,37 @@ def save_comparison(comparison: Comparison, out: Path) -> Path:
     return target
 
 
+def save_part(
+    result: Result,
+    part: str,
+    out: Path,
+    *,
+    title: str,
+    summary: Any,
+    frames: Mapping[str, tuple[pd.DataFrame, str]],
+    figures: Mapping[str, tuple[Figure, str]],
+) -> Path:
+    """Write what a question about a scenario gave to `out`/<scenario>-<part>, and return that folder.
+
+    `frames` and `figures` are by file name, each with what it is; `summary` is the object of `--json`. An earlier
+    answer there is replaced as a whole. Raises FileExistsError if the folder holds something else.
+    """
+    target = out / f"{result.scenario}-{part}"
+    with _whole(target) as folder:
+        listed = {"summary.json": "all of it, as `--json` prints it"}
+        _json(summary, folder / "summary.json")
+        for name, (frame, what) in frames.items():
+            _frame(frame, folder / name)
+            listed[f"{name}.csv, .parquet"] = what
+        for name, (figure, what) in figures.items():
+            write(figure, folder / name)
+            listed[f"{name}.png, .svg"] = what
+        listed[RECORD] = "seed, versions, replications, start and end of the run"
+        _json(_record(result, None), folder / RECORD)
+        _readme(folder, f"{title}: {result.title}", _story(result), listed)
+    return target
+
+
 @contextmanager
 def _whole(target: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of `target` at the end, and is gone if anything fails before."""

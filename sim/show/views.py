@@ -6,7 +6,11 @@ from dataclasses import fields
 
 from sim.show.map import plot_map
 from sim.show.plots import plot_differences, plot_facilities, plot_queues, plot_stages, plot_transit
+from sim.show.promise import plot_promise
+from sim.show.why import plot_why
 from sim.study import Comparison, Result
+from sim.study.promise import promises
+from sim.study.why import waterfall
 
 
 class ResultView(Result):
@@ -17,6 +21,10 @@ class ResultView(Result):
     plot_facilities = plot_facilities
     plot_queues = plot_queues
     plot_map = plot_map
+    promises = promises
+    plot_promise = plot_promise
+    waterfall = waterfall  # of what `sim.why` returns
+    plot_why = plot_why
 
 
 class ComparisonView(Comparison):

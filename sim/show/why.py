@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import Patch
@@ -26,7 +27,8 @@ TOTALS = {FREE: "Free flow", MEAN: "Mean", P90: "P90"}
 WORDS = {"documents": "customs and documents"}
 MORE, LESS, TOTAL = PALETTE[1], PALETTE[0], PALETTE[6]
 LABELS, FIGURES = 3.3, 1.25  # inches left and right of the bars
-ROW, HEAD = 0.24, 1.0  # inches
+ROW, HEAD = 0.24, 1.55  # inches
+TITLE_AT = (0.15 - LABELS) / (WIDTH - LABELS - FIGURES)  # of the width of the bars
 
 
 def why_table(result: Result, flow: str | None = None, route: str | None = None) -> RenderableType:
@@ -59,11 +61,11 @@ def plot_why(result: Result, flow: str, route: str) -> Figure:
     """The waterfall of one flow and route: bars from day to day, with 95 % intervals."""
     steps = waterfall(result, flow, route)
     rows = steps.to_dict("records")
+    reading = ["Mean days a box. Each bar begins where the one above ends; its line: 95 % interval of its length."]
     sheet = Sheet(
         result,
-        f"Why so many days: {heading(result, flow, route)}",
-        "Mean days a box. Each bar begins where the one above ends; line: 95 % interval of its length.\n"
-        + definition(),
+        "Why so many days",
+        "\n".join(reading + wrap(definition(), 125)),
         HEAD + ROW * len(rows) + 0.55 + FOOT,
     )
     axes = sheet.panel(LABELS, FOOT + 0.45, WIDTH - LABELS - FIGURES, ROW * len(rows))
@@ -72,7 +74,8 @@ def plot_why(result: Result, flow: str, route: str) -> Figure:
     axes.set_yticks([i + 0.5 for i in range(len(rows))], [label(result.atlas, row) for row in rows], size=7.5)
     axes.tick_params(axis="y", length=0)
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
-        tick.set_weight("bold" if row["step"] in TOTALS else "normal")
+        tick.set_fontweight("bold" if row["step"] in TOTALS else "normal")
+    axes.set_title(heading(result, flow, route), size=9.5, weight="bold", color=INK, loc="left", x=TITLE_AT, pad=6)
     axes.set_xlim(0, _end(rows))
     axes.set_xlabel("days from release to arrival", size=8.5, color=INK)
     axes.grid(axis="x", color=PALE, linewidth=0.6)
@@ -85,8 +88,8 @@ def plot_why(result: Result, flow: str, route: str) -> Figure:
     used |= {"sum", "adds days", *(["takes days away"] if (steps["days"] < 0).any() else [])}
     handles = [Patch(color=colour, label=name) for name, colour in colours.items() if name in used]
     sheet.legend(
-        handles=handles, ncols=len(handles), loc="upper right", frameon=False, fontsize=8, handlelength=1.2,
-        bbox_to_anchor=(1, 1 - 0.1 / sheet.get_figheight()), borderaxespad=0,
+        handles=handles, ncols=len(handles), loc="upper left", frameon=False, fontsize=8, handlelength=1.2,
+        bbox_to_anchor=(0.15 / WIDTH, 1 - 1.0 / sheet.get_figheight()), borderaxespad=0,
     )  # fmt: skip
     return sheet
 

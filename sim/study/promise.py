@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sim.study.statistics import bonferroni, estimate, intervals, paired_difference
+from sim.study.statistics import CONFIDENCE, bonferroni, estimate, intervals, paired_difference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,10 +27,11 @@ def promises(result: Result) -> pd.DataFrame:
     """One row a flow and route with a published time, in the order of the scenario.
 
     `kept` is the probability that a box arrives no later than the end of the published time, `kept_low` and
-    `kept_high` its 95 % interval over the replications, `early` the part that arrives even before its begin. `worst` is
-    the month of release (like 2024-01) in which least is kept, with an interval that holds for all months together, as
-    which one it is is only seen afterwards; `worst_separated` tells whether that month differs from the whole period.
-    Boxes that have not arrived have not kept it. NaN: unknown, because there is one replication, or no box in some.
+    `kept_high` its 95 % interval over the replications, cut at 0 and 1, `early` the part that arrives even before its
+    begin. `worst` is the month of release (like 2024-01) in which least is kept, with an interval that holds for all
+    months together, as which one it is is only seen afterwards; `worst_separated` tells whether that month differs
+    from the whole period. Boxes that have not arrived have not kept it. NaN: unknown, because there is one replication,
+    or no box in some.
     """
     import pandas as pd
 
@@ -40,7 +41,7 @@ def promises(result: Result) -> pd.DataFrame:
         own = routes[(routes["flow"] == row["flow"]) & (routes["route"] == row["route"])]
         kept = 1 - own.set_index("replication")["share_late"].reindex(list(result.replications)).to_numpy(float)
         early = estimate(own["share_early"]).value
-        (mean,), (low,), (high,) = intervals(kept[None, :])
+        mean, low, high = _share(kept)
         told = {"kept": mean, "kept_low": low, "kept_high": high, "early": early, **_worst(result, row, kept)}
         rows.append({**{name: row[name] for name in COLUMNS[:7]}, **told})
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -73,8 +74,16 @@ def _worst(result: Result, row: dict[Any, Any], whole: Table) -> dict[str, Any]:
         return {"worst": "", "worst_separated": False}
     confidence = bonferroni(len(known))
     at = known[np.argmin(shares[known].mean(axis=1))]
-    (mean,), (low,), (high,) = intervals(shares[at][None, :], confidence)
+    mean, low, high = _share(shares[at], confidence)
     separated = paired_difference(whole, shares[at], confidence).separated
     return {
         "worst": str(months[at]), "worst_kept": mean, "worst_low": low, "worst_high": high, "worst_separated": separated
     }  # fmt: skip
+
+
+def _share(values: Table, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
+    """Mean of shares over the replications, and its interval as far as it lies within 0 and 1."""
+    import numpy as np
+
+    (mean,), (low,), (high,) = intervals(values[None, :], confidence)
+    return float(mean), float(np.maximum(low, 0.0)), float(np.minimum(high, 1.0))

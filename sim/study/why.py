@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAMED = 8  # causes with their places that each of the two flights of the waterfall names
 FREE, MEAN, P90 = "free flow", "mean", "P90"
 TO_MEAN, TO_P90 = "to the mean", "to the P90"
-REST, UNEVEN = "all others", "from their mean to the P90"
+REST, UNEVEN = "all others", "from the mean of these boxes to the P90"
 COLUMNS = ["flow", "route", "step", "cause", "place", "days", "low", "high"]
 
 
