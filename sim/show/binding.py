@@ -44,22 +44,27 @@ def _gains_table(binding: Binding) -> RenderableType:
         )
     notes = [
         f"Paired with the scenario as it is, {len(result.replications)} replications each; ± is half the 95 % "
-        f"interval, corrected for {count} changes. Not separated: the interval holds zero."
+        f"interval{_corrected(count)}. Not separated: the interval holds zero."
     ]
     if binding.left_out:
         notes.append(f"{binding.left_out} changes with less waiting were not tried; --top tries more.")
-    notes += [f"Not possible: {candidate.what}: {why}" for candidate, why in binding.refused]
     ways = ", ".join(f"{flow} by {route}" for flow, route in binding.ways)
     title = Text(f"What one more would gain: {result.title}", style="bold underline")
     return Group(title, Text(f"boxes of {ways}\n", style="dim"), table, *(Text(f"\n{note}", "dim") for note in notes))
 
 
+def _corrected(changes: int) -> str:
+    return f", corrected for {changes} changes" if changes > 1 else ""
+
+
 def _fleets_table(binding: Binding) -> RenderableType:
     table = Table(
-        Column("\nFleet"), Column("Vehicles\n", justify="right"), Column("Voyages\na vehicle", justify="right"),
-        Column("Load out\n%", justify="right"), Column("Load back\n%", justify="right"),
-        Column("Moving\n%", justify="right"), Column("Waits for\nberth %", justify="right"),
-        Column("Waits for\ncargo %", justify="right"), box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
+        Column("\nFleet", min_width=22), Column("Ve-\nhicles", justify="right"),
+        Column("Voyages\neach", justify="right"),
+        Column("Load\nout %", justify="right"), Column("Load\nback %", justify="right"),
+        Column("Moves\n%", justify="right"), Column("Waits,\nberth %", justify="right"),
+        Column("Waits,\ncargo %", justify="right"),
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
     shares = ("load_factor_out", "load_factor_back", "share_moving", "share_waiting_berth", "share_waiting_cargo")
     for row in fleets(binding.result).to_dict("records"):
@@ -88,7 +93,7 @@ def plot_binding(binding: Binding) -> Figure:
     sheet = Sheet(
         binding.result,
         "What one more would gain",
-        f"Gain of each change with its 95 % interval, corrected for {len(rows)} changes. Hollow: not separated.",
+        f"Gain of each change with its 95 % interval{_corrected(len(rows))}. Hollow: not separated from zero.",
         HEAD + ROW * max(len(rows), 1) + 0.45 + FOOT,
     )
     across = (WIDTH - LABELS - 0.2) / 2 - GAP

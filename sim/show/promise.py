@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sim.study import Result
 
 COLUMNS, PANEL, GAP = 2, 1.35, 0.75  # panels side by side; inches
+WORST = ("_kept", "_low", "_high")
 READING = "Kept: the box arrives no later than the end of the published time; one that has not arrived has not kept it."
 
 
@@ -34,27 +35,31 @@ def promise_table(result: Result) -> RenderableType:
         Text(result.title, style="bold underline"),
         Text(f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}", style="dim"),
     ]
-    table = Table(
-        Column("Route"), Column("Promise\ndays", justify="right"), Column("Kept\n%", justify="right"),
-        Column("Interval\n%", justify="right"), Column("Too early\n%", justify="right"),
-        Column("Worst\nmonth", justify="right"), Column("Kept\nthen, %", justify="right"),
-        Column("Interval\n%", justify="right"), box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
-    )  # fmt: skip
+    parts += [Text(), _table(show_header=True)]
     for pair, rows in pairs(result, promises(result)):
-        table.add_row(Text(pair, style="bold"))
+        table = _table(show_header=False)
         for row in rows:
+            month = Text(row["worst"] or "none", "" if row["worst_separated"] else "dim italic")
             table.add_row(
-                Text(f"  {row['label']}"),
+                Text(row["label"]),
                 span(row["promise_low"], row["promise_high"]),
-                Text(number(100 * row["kept"], ".0f"), "bold"),
-                _interval(row, "kept"),
+                _share(row, "kept"),
                 number(100 * row["early"], ".0f"),
-                Text(row["worst"], "" if row["worst_separated"] else "dim italic"),
-                number(100 * row["worst_kept"], ".0f"),
-                _interval(row, "worst"),
+                month,
+                _share(row, "worst") if row["worst"] else "",
             )
+        parts += [Text(f"\n{pair}", style="bold"), table]
     note = "Worst month of release: its interval holds for all months together; dim: not separated from the whole year."
-    return Group(*parts, Text(), table, Text(f"\n{READING}\n{note}", style="dim"))
+    return Group(*parts, Text(f"\n{READING}\n{note}", style="dim"))
+
+
+def _table(*, show_header: bool) -> Table:
+    return Table(
+        Column("\nRoute", width=34), Column("Promise\ndays", justify="right", width=7),
+        Column("Kept\n%", justify="right", width=8), Column("Too\nearly %", justify="right", width=7),
+        Column("Worst\nmonth", justify="right", width=7), Column("Kept\nthen %", justify="right", width=8),
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=show_header, padding=(0, 1, 0, 0),
+    )  # fmt: skip
 
 
 def plot_promise(result: Result) -> Figure:
@@ -109,6 +114,8 @@ def _weeks(axes: Any, shares: np.ndarray, colour: str, several: bool) -> None:
     axes.grid(axis="y", color=PALE, linewidth=0.6)
 
 
-def _interval(row: Mapping[Any, Any], name: str) -> str:
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{100 * low:.0f}–{100 * high:.0f}" if math.isfinite(low) else "?"
+def _share(row: Mapping[Any, Any], name: str) -> Text:
+    """A share in %, and below it its interval."""
+    mean, low, high = (row[f"{name}{end}"] for end in (("", "_low", "_high") if name == "kept" else WORST))
+    text = Text(number(100 * mean, ".0f"))
+    return text.append(f"\n{100 * low:.0f}–{100 * high:.0f}", style="dim") if math.isfinite(low) else text

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sim.measure import Measures, carried, measure
 from sim.network import Network, build, load_share
-from sim.scenario.faults import ScenarioError
 from sim.scenario.load import altered
 from sim.scenario.schema import Documents, FleetService
 from sim.study.replicate import Failure, OnDone, replicate
@@ -68,7 +67,6 @@ class Binding:
     ways: tuple[Way, ...]
     gains: pd.DataFrame
     left_out: int  # candidates with less waiting that were not tried
-    refused: tuple[tuple[Candidate, str], ...]  # that the scenario does not allow, and why
     failures: tuple[Failure, ...]
     interrupted: bool
 
@@ -84,7 +82,6 @@ class Binding:
             "fleets": records(fleets(self.result)),
             "gains": records(self.gains),
             "left_out": self.left_out,
-            "refused": [{"what": candidate.what, "why": why} for candidate, why in self.refused],
             "interrupted": self.interrupted,
         }
 
@@ -140,40 +137,23 @@ def find_binding(
     ways = tuple(chosen(network, flow, route))
     result = run(network, replications, workers=workers, on_done=on_done, task=based)
     found = [] if result.interrupted else candidates(scenario, network, result, ways)
-    tried, networks, refused = _feasible(scenario, network, found, top)
-    trials = Trials(tuple(networks), result.replications)
+    tried = found[:top]
+    networks = tuple(_with(scenario, network, candidate) for candidate in tried)
+    trials = Trials(networks, result.replications)
     count = len(result.replications)
     outcomes = replicate(trial, trials, range(len(networks) * count), workers=workers, on_done=on_done)
     gains = []
     for at, candidate in enumerate(tried):
         values = {n: outcomes.values.get(at * count + i) for i, n in enumerate(result.replications)}
         gains.append(_gain(result, ways, candidate, values, bonferroni(len(tried))))
-    return Binding(
-        result, ways, _sorted(gains), len(found) - len(tried) - len(refused), tuple(refused), outcomes.failures,
-        result.interrupted or outcomes.interrupted,
-    )  # fmt: skip
+    interrupted = result.interrupted or outcomes.interrupted
+    return Binding(result, ways, _sorted(gains), len(found) - len(tried), outcomes.failures, interrupted)
 
 
-def _feasible(
-    scenario: Scenario, network: Network, found: Sequence[Candidate], top: int
-) -> tuple[list[Candidate], list[Network], list[tuple[Candidate, str]]]:
-    """The first `top` candidates that the scenario allows, their networks, and those that it does not allow."""
-    from dataclasses import replace
-
-    tried: list[Candidate] = []
-    networks: list[Network] = []
-    refused: list[tuple[Candidate, str]] = []
-    for candidate in found:
-        if len(tried) == top:
-            break
-        try:
-            other = build(altered(scenario, candidate.changes))
-        except ScenarioError as error:
-            refused.append((candidate, "; ".join(error.lines)))
-            continue
-        tried.append(candidate)  # with the warm-up that was found for the scenario, if it was left to the program
-        networks.append(replace(other, model=other.model.model_copy(update={"run": network.model.run})))
-    return tried, networks, refused
+def _with(scenario: Scenario, network: Network, candidate: Candidate) -> Network:
+    """The network with one more, and with the warm-up that was found for the scenario as it is."""
+    other = build(altered(scenario, candidate.changes))
+    return replace(other, model=other.model.model_copy(update={"run": network.model.run}))
 
 
 def _gain(

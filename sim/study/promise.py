@@ -30,8 +30,8 @@ def promises(result: Result) -> pd.DataFrame:
     `kept_high` its 95 % interval over the replications, cut at 0 and 1, `early` the part that arrives even before its
     begin. `worst` is the month of release (like 2024-01) in which least is kept, with an interval that holds for all
     months together, as which one it is is only seen afterwards; `worst_separated` tells whether that month differs
-    from the whole period. Boxes that have not arrived have not kept it. NaN: unknown, because there is one replication,
-    or no box in some.
+    from the whole period; it is empty where all months are alike. Boxes that have not arrived have not kept it. NaN:
+    unknown, because there is one replication, or no box in some.
     """
     import pandas as pd
 
@@ -70,10 +70,11 @@ def _worst(result: Result, row: dict[Any, Any], whole: Table) -> dict[str, Any]:
 
     months, shares = kept_by(result, row["flow"], row["route"], "M")
     known = np.flatnonzero(np.isfinite(shares).all(axis=1))
-    if not len(known):
+    means = shares[known].mean(axis=1)
+    if not len(known) or means.min() == means.max():
         return {"worst": "", "worst_separated": False}
     confidence = bonferroni(len(known))
-    at = known[np.argmin(shares[known].mean(axis=1))]
+    at = known[np.argmin(means)]
     mean, low, high = _share(shares[at], confidence)
     separated = paired_difference(whole, shares[at], confidence).separated
     return {
