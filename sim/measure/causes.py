@@ -172,7 +172,7 @@ class _Ledger:
         start, end = step.origin, step.destination
         service = self.model.services[step.service]
         assert isinstance(service, FleetService)
-        names = self._labels(service, start, end)
+        names = self._labels(service, boxes.way, boxes.leg)
         a = {k: v[rows["call_from"]] for k, v in self.calls.items()}
         b = {k: v[rows["call_to"]] for k, v in self.calls.items()}
         t = rows["ready"].astype(float)
@@ -215,8 +215,8 @@ class _Ledger:
             (names.berth[0], filled if by_unit else a["reberthed"]),
         ]
 
-    def _labels(self, service: FleetService, start: str, end: str) -> Labels:
-        gauge = [self._changes_gauge(p) for p in (start, end)]
+    def _labels(self, service: FleetService, way: Itinerary, leg: int) -> Labels:
+        gauge = self._changes_gauge(way, leg), self._changes_gauge(way, leg + 1)
         return Labels(
             "train set" if service.kind == "trains" else "vessel to come",
             ("gauge change" if gauge[0] else "handling", "gauge change" if gauge[1] else "handling"),
@@ -224,14 +224,15 @@ class _Ledger:
             ("gauge change" if gauge[0] else "berth", "gauge change" if gauge[1] else "berth"),
         )
 
-    def _changes_gauge(self, place: str) -> bool:
-        """Trains of both gauges meet there."""
-        gauges = set()
-        for way in self.network.ways.values():
-            for section in (way[0], way[-1]):
-                if section.link and place in (section.start, section.end):
-                    gauges.add(self.model.links[section.link].gauge)
-        return {1435, 1520} <= gauges and place in self.model.terminals
+    def _changes_gauge(self, way: Itinerary, leg: int) -> bool:
+        """The boxes come to the begin of this leg on one gauge, and leave it on another."""
+        if not 0 < leg < len(way.legs):
+            return False
+        before, after = way.legs[leg - 1], way.legs[leg]
+        came = self.network.sections(before.service, before.origin)[-1].link
+        goes = self.network.sections(after.service, after.origin)[0].link
+        gauges = [self.model.links[link].gauge if link else None for link in (came, goes)]
+        return None not in gauges and gauges[0] != gauges[1]
 
     def _en_route(self, boxes: Carried) -> Iterator[Entry]:
         """The links and border stops of each trip."""

@@ -86,9 +86,8 @@ def plot_promise(result: Result) -> Figure:
         colour = colours.get(row["route"], INK)
         _weeks(axes, 100 * shares, colour, several)
         axes.axhline(100 * row["kept"], color=INK, linewidth=0.8, linestyle="--")
-        axes.set_title(f"{pair}\n{fill(row['label'], 48)}", size=8.5, weight="bold", color=INK, loc="left", pad=5)
-        figures = f"{number(100 * row['kept'], '.0f')} % within {row['promise_high']:g} days"
-        axes.text(1, 1.03, figures, size=8, color=INK, ha="right", va="bottom", transform=axes.transAxes)
+        title = f"{pair} · {number(100 * row['kept'], '.0f')} % within {row['promise_high']:g} days"
+        axes.set_title(f"{title}\n{fill(row['label'], 56)}", size=8, weight="bold", color=INK, loc="left", pad=5)
         starts = [i for i, week in enumerate(weeks) if i == 0 or week.end_time.month != weeks[i - 1].end_time.month]
         shown = starts[:: math.ceil(len(starts) / 12)]
         axes.set_xticks(shown, [f"{weeks[i].end_time:%b}" for i in shown])
@@ -109,7 +108,7 @@ def _weeks(axes: Any, shares: np.ndarray, colour: str, several: bool) -> None:
         low, high = np.full((2, len(shares)), np.nan)
         low[known], high[known] = np.nanquantile(shares[known], (0.1, 0.9), axis=1)
         axes.fill_between(range(len(shares)), low, high, color=colour, alpha=0.2, linewidth=0)
-    axes.set_ylim(0, 102)
+    axes.set_ylim(-2, 102)
     axes.set_xlim(0, max(len(shares) - 1, 1))
     axes.grid(axis="y", color=PALE, linewidth=0.6)
 

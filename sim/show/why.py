@@ -15,7 +15,7 @@ from rich.text import Text
 
 from sim.show.style import FOOT, GREY, INK, PALE, PALETTE, WIDTH, Sheet
 from sim.show.tables import number, span
-from sim.study.why import FREE, MEAN, P90, definition, waterfall
+from sim.study.why import ELSEWHERE, FREE, MEAN, P90, definition, waterfall
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,6 +106,8 @@ def label(atlas: Atlas, row: Mapping[Any, Any]) -> str:
     if row["step"] in TOTALS:
         return TOTALS[row["step"]]
     cause = WORDS.get(row["cause"], row["cause"])
+    if row["place"] == ELSEWHERE:
+        return f"{cause}, elsewhere"
     return f"{cause}, {atlas.name(row['place'])}" if row["place"] else cause
 
 

@@ -61,7 +61,8 @@ def kept_by(result: Result, flow: str, route: str, period: str) -> tuple[list[pd
     dates = pd.Series(start + pd.to_timedelta(mine["day"].to_numpy(), unit="D"), index=mine.index)
     sums = mine.groupby([dates.dt.to_period(period).rename("period"), "replication"])[["boxes", "kept"]].sum()
     share = (sums["kept"] / sums["boxes"]).unstack("replication").reindex(columns=list(result.replications))
-    return list(share.index), np.asarray(share, float)
+    every = pd.period_range(share.index.min(), share.index.max(), freq=period)
+    return list(every), np.asarray(share.reindex(every), float)
 
 
 def _worst(result: Result, row: dict[Any, Any], whole: Table) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAMED = 8  # causes with their places that each of the two flights of the waterfall names
 FREE, MEAN, P90 = "free flow", "mean", "P90"
 TO_MEAN, TO_P90 = "to the mean", "to the P90"
+ELSEWHERE = "*"  # stands for all other places
 REST, UNEVEN = "all others", "from the mean of these boxes to the P90"
 COLUMNS = ["flow", "route", "step", "cause", "place", "days", "low", "high"]
 
@@ -69,7 +70,8 @@ def waterfall(
     One row a step, in order, for each flow and route (those with these ids, or all). `step` says which part it is:
 
     - free flow: the mean hours of moving and handling, with nothing to wait for
-    - to the mean: what each cause adds at each place, the `named` largest by name (None: all) and the rest together
+    - to the mean: what each cause adds at each place, the `named` largest by name (None: all); of the others those of
+      one cause together, with the place `*`, if they are as large as these, and the rest
     - mean: their sum, the mean transit time of all boxes
     - to the P90: what the boxes around the P90, those of the ranks 85 % to 95 %, spend more (or less) than all boxes,
       by cause and place, moving and handling with them; at last what remains from the mean of these boxes to the P90
@@ -123,15 +125,23 @@ def _by_replication(result: Result, way: tuple[str, str]) -> tuple[Table, Table,
 
 
 def _flight(step: str, causes: list[tuple[str, str]], days: Table, named: int | None) -> Iterator[tuple[Any, ...]]:
-    """The named steps, the largest first, and the rest together."""
+    """The named steps, the largest first; of the rest, those of one cause together if they are as large, and others."""
     import numpy as np
 
-    order = np.argsort(-np.abs(days.mean(axis=1)), kind="stable")
+    sizes = np.abs(days.mean(axis=1))
+    order = np.argsort(-sizes, kind="stable")
     first, rest = order[:named], order[len(order) if named is None else named :]
     for at in first:
         yield step, *causes[at], *_estimate(days[at])
+    others = np.zeros(days.shape[1])
+    for cause in sorted({causes[at][0] for at in rest}):
+        together = days[[at for at in rest if causes[at][0] == cause]].sum(axis=0)
+        if abs(together.mean()) >= sizes[first[-1]]:
+            yield step, cause, ELSEWHERE, *_estimate(together)
+        else:
+            others += together
     if len(rest):
-        yield step, REST, "", *_estimate(days[rest].sum(axis=0))
+        yield step, REST, "", *_estimate(others)
 
 
 def _estimate(values: Table) -> tuple[float, float, float]:
