@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sim.scenario.sources import ranged, sources
     from sim.show.views import ComparisonView, ResultView
     from sim.study import BadStudyError, Comparison, OnDone, Result, StudyError
+    from sim.study.binding import Binding
     from sim.study.evidence import Evidence
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "ScenarioError",
     "StudyError",
     "__version__",
+    "binding",
     "compare",
     "evidence",
     "library",
@@ -43,6 +45,7 @@ __all__ = [
     "ranged",
     "simulate",
     "sources",
+    "why",
 ]
 
 _HOMES = {
@@ -145,6 +148,48 @@ def evidence(
     from sim.study.evidence import evidence as compared
 
     return compared(library(), replications, workers=workers, changes=changes, on_done=on_done)
+
+
+def why(
+    scenario: Scenario | str | os.PathLike[str],
+    *,
+    replications: int | Sequence[int] | None = None,
+    workers: int | None = None,
+    on_done: OnDone | None = None,
+) -> ResultView:
+    """Simulate one scenario as `simulate` does, and keep what is different about late boxes.
+
+    The result also has `waterfall(flow, route)`, the steps from the free-flow time over the mean to the P90 by cause
+    and place, and `plot_why(flow, route)`.
+    """
+    from sim.show.views import view
+    from sim.study import run
+    from sim.study.why import explained
+
+    return view(run(_network(scenario), replications, workers=workers, on_done=on_done, task=explained))
+
+
+def binding(
+    scenario: Scenario | str | os.PathLike[str],
+    *,
+    replications: int | None = None,
+    flow: str | None = None,
+    route: str | None = None,
+    top: int = 8,
+    workers: int | None = None,
+    on_done: OnDone | None = None,
+) -> Binding:
+    """What one more vessel, train set, berth, crane, path and so on would gain: see `sim.study.binding.Binding`.
+
+    The `top` changes that could take the most waiting away are tried, each paired with the scenario as it is. Gains
+    are those of the boxes of `flow` and `route`; none: of all compared ones. Errors are those of `simulate`.
+    """
+    from sim.network import load
+    from sim.scenario.load import Scenario
+    from sim.study.binding import find_binding
+
+    read = scenario if isinstance(scenario, Scenario) else load(scenario)
+    return find_binding(read, replications, flow=flow, route=route, top=top, workers=workers, on_done=on_done)
 
 
 def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sim.network import Network, Offered
     from sim.scenario.explain import Explanation
     from sim.scenario.load import Scenario
-    from sim.study import BadStudyError, Result
+    from sim.study import BadStudyError, Failure, Result
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,8 +46,9 @@ class Stopped(click.ClickException):
 
     exit_code = 130
 
-    def __init__(self, results: Sequence[Result] = (), out: Path = Path()) -> None:
-        kept = [f"{len(r.replications)} replications of {r.scenario} in {out / r.scenario}{os.sep}" for r in results]
+    def __init__(self, results: Sequence[Result] = (), out: Path = Path(), part: str = "") -> None:
+        folders = [(r, f"{out / r.scenario}{part}{os.sep}") for r in results]
+        kept = [f"{len(r.replications)} replications of {r.scenario} in {folder}" for r, folder in folders]
         super().__init__("Stopped. " + (f"Finished and saved: {'; '.join(kept)}" if kept else "Nothing was saved."))
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -134,6 +135,12 @@ takes_changes = click.option(
     help='Change one value, as in --set ports.aktau.depth="5 m". May be repeated.',
 )
 prints_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def of_flow(command: Command) -> Command:
+    """The options that choose flows and routes."""
+    flow = click.option("--flow", metavar="ID", help="Only this flow of the demand.")
+    return flow(click.option("--route", metavar="ID", help="Only this route.")(command))
 
 
 def studies(command: Command) -> Command:
@@ -299,6 +306,111 @@ def check_priced(network: Network, flows: Sequence[str]) -> None:
     carriers = [*network.model.links.values(), *network.model.services.values()]
     if all(carrier.freight is None for carrier in carriers):
         raise click.UsageError(f"{network.name} has no freight on any link or service, so there is nothing to add up.")
+
+
+@corridor.command()
+@takes_file
+@of_flow
+@takes_changes
+@studies
+@prints_json
+def why(file: str, changes: Sequence[str], as_json: bool, flow: str | None, route: str | None, **how: Any) -> None:
+    """Why so many days: from the free-flow time to the mean and to the P90.
+
+    Each step is a cause at a place, with its interval.
+    """
+    from sim.show.save import save_part
+    from sim.show.why import plot_why, why_table
+    from sim.study.binding import records
+    from sim.study.why import chosen, explained, waterfall
+
+    with asked(file, changes, **how) as (network, run_it):
+        ways = chosen(network, flow, route)
+        result = run_it(explained)
+        steps = waterfall(result, flow, route, named=None)
+        summary = about(result) | {"steps": records(steps)}
+        with unhurried():
+            folder = save_part(
+                result, "why", how["out"], title="Why so many days", summary=summary,
+                frames={"steps": (steps, "days of each step from the free-flow time to the mean and to the P90")},
+                figures={f"why-{f}-{r}": (plot_why(result, f, r), f"the steps of {f} by {r}") for f, r in ways},
+            )  # fmt: skip
+        answer(result, folder, summary if as_json else why_table(result, flow, route))
+
+
+@corridor.command()
+@takes_file
+@takes_changes
+@studies
+@prints_json
+def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> None:
+    """How often the published time of each route is kept, and when it fails most."""
+    from sim.show.promise import plot_promise, promise_table
+    from sim.show.save import save_part
+    from sim.study.binding import records
+    from sim.study.promise import promises
+    from sim.study.result import measured
+
+    with asked(file, changes, **how) as (_, run_it):
+        result = run_it(measured)
+        table = promises(result)
+        summary = about(result) | {"promises": records(table)}
+        with unhurried():
+            folder = save_part(
+                result, "promise", how["out"], title="How many boxes keep the published time", summary=summary,
+                frames={"promises": (table, "the share that is kept by flow and route, and the month when least is")},
+                figures={"promise": (plot_promise(result), "the share that is kept by week of release")},
+            )  # fmt: skip
+        answer(result, folder, summary if as_json else promise_table(result))
+
+
+@corridor.command()
+@takes_file
+@of_flow
+@click.option("--top", type=click.IntRange(1), default=8, show_default=True, help="How many changes to try.")
+@takes_changes
+@studies
+@prints_json
+def binding(
+    file: str,
+    changes: Sequence[str],
+    as_json: bool,
+    flow: str | None,
+    route: str | None,
+    top: int,
+    replications: int | None,
+    until: Sequence[str],
+    most: int | None,
+    seed: int | None,
+    workers: int | None,
+    out: Path,
+) -> None:
+    """What holds the corridor up: use and queues, and what one more of each would gain.
+
+    The changes that could take the most waiting away are tried one by one, with the same demand and weather.
+    """
+    from sim.show.binding import binding_table, plot_binding
+    from sim.show.progress import progress
+    from sim.show.save import save_part
+    from sim.study.binding import find_binding
+
+    if until or most:
+        raise click.UsageError("corridor binding takes a number of replications (-n), and neither --until nor --max.")
+    scenario = load_scenario(file, changes, seed)
+    with study_errors(scenario), progress(scenario.model.title) as on_done:
+        found = find_binding(scenario, replications, flow=flow, route=route, top=top, workers=workers, on_done=on_done)
+    summary = found.to_json()
+    with unhurried():
+        folder = save_part(
+            found.result, "binding", out, title="What one more would gain", summary=summary,
+            frames={
+                "gains": (found.gains.assign(changes=found.gains["changes"].map(" ".join)), "gain of each change"),
+                "facilities": (found.result.facilities(), "use, queue and waiting of each facility"),
+            },
+            figures={"binding": (plot_binding(found), "gain of each change, with intervals")},
+        )  # fmt: skip
+    answer(found.result, folder, summary if as_json else binding_table(found), interrupted=found.interrupted)
+    failed(found.failures)
 
 
 @corridor.command()
@@ -566,8 +678,82 @@ def study(
         raise unusable(error, scenarios) from error
     except StudyError as error:
         raise FailedRuns(str(error)) from error
-    if failures := [failure for result in results for failure in result.failures]:
+    failed([failure for result in results for failure in result.failures])
+
+
+def failed(failures: Sequence[Failure]) -> None:
+    """Say that replications failed, if some did."""
+    if failures:
         raise FailedRuns(f"{len(failures)} replications failed and are left out; the first: {failures[0].error}")
+
+
+@contextmanager
+def study_errors(scenario: Scenario) -> Iterator[None]:
+    """What can be wrong with a study, as a message and an exit code."""
+    from sim.study import BadStudyError, StudyError
+
+    try:
+        yield
+    except BadStudyError as error:
+        raise unusable(error, [scenario]) from error
+    except StudyError as error:
+        raise FailedRuns(str(error)) from error
+
+
+def load_scenario(file: str, changes: Sequence[str], seed: int | None) -> Scenario:
+    """The scenario of a file, with the seed of the command line."""
+    from sim.network import load
+
+    return load(file, set=[*changes, f"run.seed={seed}"] if seed is not None else changes)
+
+
+@contextmanager
+def asked(
+    file: str,
+    changes: Sequence[str],
+    replications: int | None,
+    until: Sequence[str],
+    most: int | None,
+    seed: int | None,
+    workers: int | None,
+    out: Path,
+) -> Iterator[tuple[Network, Callable[[Any], Result]]]:
+    """The network of a file, and what runs a task on it as the options say; errors as messages."""
+    from sim.network import build
+    from sim.show.progress import progress
+    from sim.study import MOST
+    from sim.study import run as replications_of
+
+    if most is not None and not until:
+        raise click.UsageError("--max is the cap of --until, which is not given.")
+    scenario = load_scenario(file, changes, seed)
+    network = build(scenario)
+
+    def run_it(task: Any) -> Result:
+        with progress(scenario.model.title) as on_done:
+            return replications_of(
+                network, replications, until=until, most=most or MOST, workers=workers, on_done=on_done, task=task
+            )
+
+    with study_errors(scenario):
+        yield network, run_it
+
+
+def about(result: Result) -> dict[str, Any]:
+    """Which runs an answer stands on, for JSON."""
+    names = ("scenario", "model_version", "seed")
+    return {name: getattr(result, name) for name in names} | {"replications": len(result.replications)}
+
+
+def answer(result: Result, folder: Path, said: Any, *, interrupted: bool = False) -> None:
+    """Print a table, or a dict as JSON, and where it was saved; then say if runs are missing."""
+    from rich.console import Console
+
+    click.echo(f"{result.scenario}: saved in {folder}{os.sep}", err=True)
+    print_json(said) if isinstance(said, dict) else Console().print(said)
+    if result.interrupted or interrupted:
+        raise Stopped([result], folder.parent, folder.name.removeprefix(result.scenario))
+    failed(result.failures)
 
 
 def unusable(error: BadStudyError, scenarios: Sequence[Scenario]) -> click.ClickException:

@@ -32,7 +32,8 @@ class Measures:
     causes: flow, route, cause, place, days a box; they add up to the row's mean.
     stages: flow, route, order, stage, days a box; likewise.
     transit: flow, route, day (lower edge of a half-day bin), boxes.
-    releases: flow, route, day (0: the first measured one; negative in the warm-up), boxes released on it, box_days.
+    releases: flow, route, day (0: the first measured one; negative in the warm-up), boxes released on it, box_days,
+      kept (the promise).
     facilities: place, facility, kind, capacity, utilisation, mean_queue, mean_wait_h.
     facility_days: place, facility, date, utilisation, queue.
     links: link, start, end, direction, units, teu, t, vehicles, a year.

@@ -8,12 +8,13 @@ import pandas as pd
 from sim.model import Journal
 from sim.network import Network
 
-COLUMNS = ("flow", "route", "day", "boxes", "box_days")
+COLUMNS = ("flow", "route", "day", "boxes", "box_days", "kept")
 
 
 def releases(network: Network, journal: Journal) -> pd.DataFrame:
     """One row a compared flow, route and day with boxes: day (0 is the first that is measured, those of the warm-up
-    are negative), boxes released on it, and the sum of their days under way (to the run's end if not arrived)."""
+    are negative), boxes released on it, the sum of their days under way (to the run's end if not arrived), and how many
+    of them arrived no later than the route's published time (NaN: it has none)."""
     run = network.model.run
     first = int(np.floor(-run.warm_up / 24))
     itinerary, released = journal.units["itinerary"], journal.units["released"]
@@ -28,6 +29,9 @@ def releases(network: Network, journal: Journal) -> pd.DataFrame:
         day = np.floor(released[mine][followed] / 24).astype(int) - first
         boxes, hours = np.bincount(day), np.bincount(day, under_way[mine][followed])
         filled = np.flatnonzero(boxes)
-        rows = (way.flow, way.route, filled + first, boxes[filled], hours[filled] / 24)
+        promise = network.model.routes[way.route].promise
+        transit = (journal.units["finished"] - released)[mine][followed]
+        kept = np.bincount(day, transit / 24 <= promise.high / 24) if promise else np.full(len(boxes), np.nan)
+        rows = (way.flow, way.route, filled + first, boxes[filled], hours[filled] / 24, kept[filled])
         frames.append(pd.DataFrame(dict(zip(COLUMNS, rows, strict=True))))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))

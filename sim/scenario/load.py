@@ -90,15 +90,27 @@ def load_all(
 
 def _load(file: str, changes: Sequence[str], library: dict[str, Node], further: Further | None) -> Scenario:
     root, lines = read(file, library)
+    return _checked(FilePath(file).stem, file, root, lines, changes, further)
+
+
+def altered(scenario: Scenario, changes: Sequence[str]) -> Scenario:
+    """The same scenario with `path=value` changes. Raises ScenarioError with every fault that they make."""
+    return _checked(scenario.name, scenario.file, scenario.root, [], changes, None)
+
+
+def _checked(
+    name: str, file: str, root: Node, lines: list[str], changes: Sequence[str], further: Further | None
+) -> Scenario:
+    """The scenario of a tree with changes, if there is no fault in either, nor in `lines`."""
     root, more = change(root, changes)
-    lines += more
+    lines = lines + more
     tree = root.plain()
     model, faults = check.check(tree)
     if model is None or lines:
         if rest := mended(tree, faults):
             faults += check.check_whole(*rest) + list(further(*rest) if further else ())
         raise ScenarioError(list(dict.fromkeys(lines + rendered(root, faults))))
-    return Scenario(FilePath(file).stem, file, model, root)
+    return Scenario(name, file, model, root)
 
 
 def read(file: str, library: dict[str, Node]) -> tuple[Node, list[str]]:

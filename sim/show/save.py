@@ -57,7 +57,7 @@ MEASURES = {
     "causes": "days a box by cause and place; they add up to the mean of the row in routes",
     "stages": "days a box by stage of the way",
     "transit": "boxes by transit time, in bins of half a day named by their lower edge",
-    "releases": "boxes by day of release (0: the first measured one), and their days under way added up",
+    "releases": "boxes by day of release (0: the first measured one), their days under way, how many kept the promise",
     "facilities": "utilisation (0 to 1), mean queue (units) and mean wait (h) of each facility",
     "facility_days": "utilisation and queue by day",
     "links": "units, TEU, t and vehicles a year on each link and direction",
@@ -130,6 +130,37 @@ def save_comparison(comparison: Comparison, out: Path) -> Path:
             RECORD: "seed, versions, replications, start and end of the runs",
         }
         _readme(folder, f"Difference to {comparison.base.title}", ", ".join(others), listed)
+    return target
+
+
+def save_part(
+    result: Result,
+    part: str,
+    out: Path,
+    *,
+    title: str,
+    summary: Any,
+    frames: Mapping[str, tuple[pd.DataFrame, str]],
+    figures: Mapping[str, tuple[Figure, str]],
+) -> Path:
+    """Write what a question about a scenario gave to `out`/<scenario>-<part>, and return that folder.
+
+    `frames` and `figures` are by file name, each with what it is; `summary` is the object of `--json`. An earlier
+    answer there is replaced as a whole. Raises FileExistsError if the folder holds something else.
+    """
+    target = out / f"{result.scenario}-{part}"
+    with _whole(target) as folder:
+        listed = {"summary.json": "all of it, as `--json` prints it"}
+        _json(summary, folder / "summary.json")
+        for name, (frame, what) in frames.items():
+            _frame(frame, folder / name)
+            listed[f"{name}.csv, .parquet"] = what
+        for name, (figure, what) in figures.items():
+            write(figure, folder / name)
+            listed[f"{name}.png, .svg"] = what
+        listed[RECORD] = "seed, versions, replications, start and end of the run"
+        _json(_record(result, None), folder / RECORD)
+        _readme(folder, f"{title}: {result.title}", _story(result), listed)
     return target
 
 

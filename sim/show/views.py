@@ -15,7 +15,11 @@ from sim.show.plots import (
     plot_trade_off,
     plot_transit,
 )
+from sim.show.promise import plot_promise
+from sim.show.why import plot_why
 from sim.study import Comparison, Result
+from sim.study.promise import promises
+from sim.study.why import waterfall
 
 
 class ResultView(Result):
@@ -29,6 +33,10 @@ class ResultView(Result):
     plot_costs = plot_costs
     plot_emissions = plot_emissions
     plot_trade_off = plot_trade_off
+    promises = promises
+    plot_promise = plot_promise
+    waterfall = waterfall  # of what `sim.why` returns
+    plot_why = plot_why
 
 
 class ComparisonView(Comparison):

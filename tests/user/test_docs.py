@@ -82,7 +82,7 @@ def test_every_yaml_block_is_a_file() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_on_the_pages_run(library: Path, shell: Shell, command: str) -> None:
-    if re.match(r"corridor (run|compare)", command):
+    if re.match(r"corridor (run|compare|why|binding|promise)", command):
         command = re.sub(r" (-n|--max) \d+", "", command) + SHORT + (" --max 2" if "--until" in command else "")
     done = shell(command)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,82 @@
+"""Each hour of each box has one cause: the sums are exact, box by box."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.measure import box_hours, measure, tails
+from sim.measure.causes import NOT_ARRIVED
+from sim.model import simulate
+from sim.network import Network, build, load
+
+ROOT = Path(__file__).resolve().parents[2]
+CORRIDOR = "tests/corridor.yaml"
+LINER = "tests/oracles/liner.yaml"
+ORACLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "oracles").glob("*.yaml"))
+SHORT = ("run.warm_up=20 d", "run.length=30 d", "run.run_out=15 d")
+CUT = "run.run_out=0 h"  # so short that many boxes have not arrived
+CASES = [
+    (CORRIDOR,),
+    (CORRIDOR, "fleets.bc.vessels=1", "fleets.bc.capacity=60 TEU"),
+    ("tests/user/small.yaml",),
+    *((file,) for file in ORACLES),
+    *((file, CUT) for file in ORACLES),
+    (LINER, CUT, "services.liner.every=20 d"),
+    ("scenarios/baseline-2024.yaml", *SHORT),
+    ("scenarios/congested-2022.yaml", *SHORT),
+]
+
+
+def network_of(file: str, *changes: str) -> Network:
+    return build(load(ROOT / file, set=changes))
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_the_causes_of_each_box_add_up_to_its_hours_to_the_bit(case: tuple[str, ...]) -> None:
+    network = network_of(*case)
+    journal = simulate(network, 0)
+    end = float(network.model.run.length + network.model.run.run_out)
+    released, finished = journal.units["released"], journal.units["finished"]
+    seen = never = 0
+    for number, hours in box_hours(network, journal):
+        mine = hours.index
+        assert (journal.units["itinerary"][mine] == number).all()
+        until = np.where(np.isnan(finished[mine]), end, finished[mine])
+        assert np.array_equal(hours.sum(axis=1).to_numpy(), until - released[mine])
+        assert (hours.to_numpy() >= 0).all()
+        if NOT_ARRIVED in hours.columns.get_level_values("cause"):
+            waits = hours[NOT_ARRIVED].sum(axis=1).to_numpy()
+            assert (waits[~np.isnan(finished[mine])] == 0).all()
+        seen += len(mine)
+        never += int(np.isnan(finished[mine]).sum())
+    compared = [network.model.demand[way.flow].compare for way in network.itineraries]
+    counted = (released >= 0) & (released < network.model.run.length)
+    assert seen == np.count_nonzero(counted & np.array(compared)[journal.units["itinerary"]]) > 0
+    if CUT in case:
+        assert never > 0
+
+
+def test_boxes_and_means_tell_the_same() -> None:
+    network = network_of(CORRIDOR)
+    journal = simulate(network, 0)
+    means = measure(network, journal).causes.set_index(["flow", "route", "cause", "place"])["days"]
+    for number, hours in box_hours(network, journal):
+        way = network.itineraries[number]
+        found = hours.mean() / 24
+        assert found.to_numpy() == pytest.approx(means[way.flow, way.route][found.index].to_numpy(), rel=1e-12)
+        assert len(found) == len(means[way.flow, way.route])
+
+
+def test_the_boxes_around_the_p90_are_those_late_ones() -> None:
+    network = network_of(CORRIDOR)
+    journal = simulate(network, 0)
+    measures, found = measure(network, journal), tails(network, journal)
+    days = found.groupby(["flow", "route"])[["days", "late_days"]].sum()
+    for row in measures.routes.itertuples():
+        own = days.loc[row.flow, row.route]
+        assert own["days"] == pytest.approx(row.mean, rel=1e-12)
+        assert row.p50 < own["late_days"]
+        assert own["late_days"] == pytest.approx(row.p90, rel=0.03)  # they are its neighbours on both sides
