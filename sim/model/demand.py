@@ -68,6 +68,11 @@ class Traffic:
         """Position of each unit's block, for the arrays of `per_block`."""
         return (ids - self.base) // self.flow.block
 
+    def block_of_first(self, ids: Ids) -> int:
+        """The same of the first of them."""
+        block: int = (ids.item(0) - self.base) // self.flow.block
+        return block
+
     def _draw(self, name: str, variate: Variate, scale: float, *, each_unit: bool) -> Floats:
         if (name, each_unit) not in self._drawn:
             size = self.flow.block if each_unit else 1

@@ -55,7 +55,7 @@ class Desk:
         claim, turn = self.pool.ask(traffic.priority, there, env.now)
         if turn is not None:
             yield turn
-        done = self.done(env.now, self.hours(traffic).item(traffic.block_of(ids[:1]).item()))
+        done = self.done(env.now, self.hours(traffic).item(traffic.block_of_first(ids)))
         yield env.timeout(done - env.now)
         self.pool.release(claim, done)
         return done

@@ -215,6 +215,9 @@ class Stock:
         return sorted(loads, key=_rank)
 
     def _by_traffic(self, ids: Ids, ready: Hours) -> list[Load]:
+        if len(self._legs) == 1:
+            ((i, leg),) = self._legs.items()
+            return [Load(self._traffic[i], leg, ids, ready)]
         whose = self._itinerary[ids]
         several = set(whose.tolist())
         if len(several) == 1:

@@ -252,7 +252,7 @@ def form_trains(world: World, line: Line, halt: Halt) -> Story:
         taker = Taker(line.accepts, line.room, halt.rule, world.env.now, world.env.now)
         loads = yield from halt.stock.load(taker)
         traffic = loads[0].traffic
-        train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of(loads[0].ids[:1]).item()))
+        train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of_first(loads[0].ids)))
         train.cargo = loads
         train.story = world.env.process(train.go_once(halt, loads))
 
@@ -495,7 +495,7 @@ class Vehicle:
         """The whole train stops at a border from `t` until its papers are done; returns that hour."""
         env, desk = self.env, self.world.borders[place]
         first = cargo[0]
-        hours = desk.hours(first.traffic).item(first.traffic.block_of(first.ids[:1]).item())
+        hours = desk.hours(first.traffic).item(first.traffic.block_of_first(first.ids))
         if desk.pool is None:
             granted, end = t, desk.done(t, hours)
         else:
