@@ -92,7 +92,7 @@ def simulate(
     Raises ScenarioError if the scenario cannot be used, StudyError if every replication failed, and KeyboardInterrupt
     if Ctrl-C came before the first had finished; later, the result holds those that had (`complete` is False).
     The result has a plot for each of its frames: `plot_transit`, `plot_stages`, `plot_facilities`, `plot_queues`,
-    `plot_map`.
+    `plot_map`; and `promises` and `plot_promise` tell how often the published times are kept.
     """
     from sim.show.views import view
     from sim.study import checked, measured, run

@@ -186,7 +186,11 @@ def test_gains_are_those_of_two_runs_by_hand(few_ships: Any) -> None:
 
 
 def test_candidates_come_from_the_scenario() -> None:
-    shallow = ["fleets.feeders.draught={full: 6.5 m, empty: 3 m}", "links.hub-east-port.paths=0.5 /d"]
+    shallow = [
+        "fleets.feeders.draught={full: 6.5 m, empty: 3 m}",
+        "fleets.trains-west.train_sets=1",
+        "links.hub-east-port.paths=0.5 /d",
+    ]
     found = find_binding(sim.load(SMALL, set=[*FEW_SHIPS, *shallow]), 1, flow="trade", top=100, workers=1)
     changes = {row["changes"] for row in found.gains.to_dict("records")}
     assert ("ports.east-port.depth=6.5 m",) in changes  # 5.5 m of water carry a part of the load only
