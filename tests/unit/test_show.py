@@ -370,6 +370,7 @@ def folder(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_is_saved(folder: Path, result: Result) -> None:
     assert folder.name == "baseline"
     assert {path.name for path in folder.iterdir()} == {
+        "costs",
         "README.md",
         "journal",
         "measures",
