@@ -206,6 +206,8 @@ class ToyMeasures:
     facility_days: pd.DataFrame
     links: pd.DataFrame
     fleets: pd.DataFrame
+    costs: pd.DataFrame
+    emissions: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -276,6 +278,8 @@ def toy_measures(network: ToyNetwork, replication: int) -> ToyMeasures:
                     "destination": destination,
                     "direction": direction,
                     "cargo": "feu",
+                    "unit_teu": 2.0,
+                    "unit_t": 20.0,
                     "boxes": int(boxes),
                     "teu": float(2 * boxes),
                     "unfinished": int(unfinished),
@@ -340,7 +344,25 @@ def toy_measures(network: ToyNetwork, replication: int) -> ToyMeasures:
                 "share_waiting_cargo": [0.19],
             }
         ),
+        *_costs(pd.DataFrame(stages)),
     )
+
+
+def _costs(stages: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(costs, emissions): a leg pays for its days, a place for its moves, and each day costs 60 USD a unit."""
+    leg = stages["stage"].str.contains("^rail |^sea |^road ")
+    at = stages[["flow", "route", "order", "stage"]]
+    paid = at.assign(
+        kind=np.where(leg, "freight", "port"),
+        operator=np.where(leg, "Railways and lines", stages["stage"]),
+        usd=np.where(leg, 200.0 * (1 + at["order"]), 120.0),
+        known=True,
+    )
+    time = at.assign(kind="time value", operator="owner of the goods", usd=60 * stages["days"], known=True)
+    tkm = np.where(leg, 20_000.0 * (1 + at["order"]), 0.0)
+    wtw = np.where(leg, 0.02 * tkm, 24.0)
+    gases = at.assign(kind=np.where(leg, "leg", "hub"), tkm=tkm, wtw=wtw, ttw=0.6 * wtw, known=True)
+    return pd.concat([paid, time], ignore_index=True), gases
 
 
 def _releases(rng: np.random.Generator, loading_days: float) -> pd.DataFrame:

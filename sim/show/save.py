@@ -52,6 +52,12 @@ COST_PLOTS: dict[str, tuple[Callable[[Result], Figure], str]] = {
     "emissions": (plot_emissions, "kg CO2e a TEU of each route, by leg and hub"),
     "trade-off": (plot_trade_off, "days against USD, with the greenhouse gases as size"),
 }
+COSTS = {
+    "route-costs": "USD a TEU by kind, generalised cost, days and kg CO2e a TEU of each route, with 95 % intervals",
+    "costs": "USD a TEU and a t by stage, kind and operator",
+    "emissions": "kg CO2e a TEU and g a t km by leg and hub",
+    "break-even": "the value of time at which two routes of one pair of places cost the same",
+}
 MEASURES = {
     "routes": "transit days, shares within the promise, boxes and TEU of each compared flow and route",
     "causes": "days a box by cause and place; they add up to the mean of the row in routes",
@@ -100,10 +106,9 @@ def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal
             listed["journal/*.parquet"] = f"all that happened in replication {journal.replication}, times in h"
             listed["journal/names.json"] = "what the numbers in the journal stand for"
         if result.priced():
-            _costs(result, folder / "costs")
-            listed["costs/*.csv, .parquet"] = (
-                "USD and kg CO2e a TEU by route and by stage, and break-even values of time"
-            )
+            for name, what in COSTS.items():
+                _frame(getattr(result, name.replace("-", "_"))(), folder / "costs" / name)
+                listed[f"costs/{name}.csv, .parquet"] = what
         (folder / "plots").mkdir()
         for name, (plot, what) in (PLOTS | (COST_PLOTS if result.priced() else {})).items():
             write(plot(result), folder / "plots" / name)
@@ -190,12 +195,6 @@ def _frame(frame: pd.DataFrame, stem: Path) -> None:
     stem.parent.mkdir(exist_ok=True)
     frame.to_csv(stem.with_suffix(".csv"), index=False, float_format="%.8g")  # Parquet has all digits
     frame.to_parquet(stem.with_suffix(".parquet"), index=False)
-
-
-def _costs(result: Result, folder: Path) -> None:
-    """The tables of costs, as means over the replications with intervals."""
-    for name in ("route_costs", "costs", "emissions", "break_even"):
-        _frame(getattr(result, name)(), folder / name.replace("_", "-"))
 
 
 def _journal(journal: Journal, folder: Path) -> None:

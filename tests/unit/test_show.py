@@ -24,7 +24,16 @@ from rich.console import Console, RenderableType
 from sim.scenario.load import load
 from sim.show import save as saving
 from sim.show.map import plot_map
-from sim.show.plots import plot_differences, plot_facilities, plot_queues, plot_stages, plot_transit
+from sim.show.plots import (
+    plot_costs,
+    plot_differences,
+    plot_emissions,
+    plot_facilities,
+    plot_queues,
+    plot_stages,
+    plot_trade_off,
+    plot_transit,
+)
 from sim.show.progress import progress, remaining
 from sim.show.save import save, save_comparison
 from sim.show.style import MODES, PALETTE, route_colours, write
@@ -33,7 +42,10 @@ from sim.show.views import view, view_comparison
 from sim.study import Comparison, Failure, Result, compare
 from tests import synthetic
 
-PLOTS: list[Callable[[Result], Figure]] = [plot_transit, plot_stages, plot_facilities, plot_queues, plot_map]
+PLOTS: list[Callable[[Result], Figure]] = [
+    *(plot_transit, plot_stages, plot_facilities, plot_queues, plot_map),
+    *(plot_costs, plot_emissions, plot_trade_off),
+]
 
 
 @pytest.fixture(scope="module")
@@ -358,6 +370,7 @@ def folder(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_is_saved(folder: Path, result: Result) -> None:
     assert folder.name == "baseline"
     assert {path.name for path in folder.iterdir()} == {
+        "costs",
         "README.md",
         "journal",
         "measures",
