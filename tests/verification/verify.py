@@ -239,8 +239,8 @@ tells the shares of studies whose interval lies wholly below and wholly above th
 
 {tried["corridors"]} random corridors ({kinds}) were run in the checked mode:
 {tried["boxes"]} boxes, of which {tried["arrived"]} arrived, {tried["trips"]} trips, {tried["events"]} events.
-After each event every box, vehicle, berth and yard was accounted for; the causes of the hours add up to the mean of each
-route; no time is negative; and the run without the check gives the same journal to the bit.
+After each event every box, vehicle, berth and yard was accounted for; the causes of the hours add up to the mean of
+each route; no time is negative; and the run without the check gives the same journal to the bit.
 
 {tried["sound files"]} random files in many styles of YAML were loaded, written back, loaded again as the same scenario,
 and run. Of {tried["damaged files"]} damaged files, {tried["refused"]} were refused with file, line and column, and
