@@ -15,6 +15,8 @@ from sim.scenario.schema import FleetService
 Floats = NDArray[np.float64]
 
 HOURS_A_YEAR = 8760.0
+FACILITIES = ("place", "facility", "kind", "capacity", "utilisation", "mean_queue", "mean_wait_h")
+FACILITY_DAYS = ("place", "facility", "date", "utilisation", "queue")
 
 
 def facility_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -54,6 +56,8 @@ def facility_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, p
                 }
             )
         )
+    if not rows:
+        return pd.DataFrame(columns=FACILITIES), pd.DataFrame(columns=FACILITY_DAYS)
     return pd.DataFrame(rows), pd.concat(days, ignore_index=True)
 
 

@@ -36,7 +36,7 @@ WHERE = (
 )
 NEVER_LEFT = -1
 HAIR = 1e-6  # of space: sums of many rooms
-CENSUS = 5000  # boxes to be counted one by one for each event; a large run is counted less often
+CENSUS = 5000  # boxes that may be counted one by one for each event; a larger run is counted less often
 
 
 class ConservationError(Exception):

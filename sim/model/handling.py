@@ -129,8 +129,9 @@ def _by_rank(at: list[float], moves: list[float], free: list[float], ranks: Ids)
     there: list[int] = []  # units are numbered in the order of their rank and readiness
     ends = np.empty(len(moves))
     heapify(free)
+    now = free[0]
     while coming or there:
-        now = free[0] if there else max(free[0], at[coming[-1]])
+        now = max(free[0], now if there else at[coming[-1]])  # a crane that stood idle till now cannot begin before
         while coming and at[coming[-1]] <= now:
             heappush(there, coming.pop())
         unit = heappop(there)

@@ -97,6 +97,8 @@ def plot_stages(result: Result) -> Figure:
 def plot_facilities(result: Result) -> Figure:
     """Use of each facility over the year: weekly means, the most used ones first."""
     names, weeks = _weekly(result, "utilisation")
+    if weeks.empty:
+        return Sheet(result, "How much the facilities are used", "There is none that could be full.", HEAD + FOOT)
     shown = weeks.loc[weeks.mean(axis=1).sort_values(ascending=False, kind="stable").index[:FACILITIES_SHOWN]]
     left_out = len(weeks) - len(shown)
     left = 0.25 + 0.06 * max(len(names[key]) for key in shown.index)

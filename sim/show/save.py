@@ -93,7 +93,7 @@ def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal
     with _whole(out / result.scenario) as folder:
         listed: dict[str, str] = {}
         if scenario is not None:
-            _resolved(scenario, folder / "scenario.yaml")
+            write_resolved(scenario, folder / "scenario.yaml")
             listed["scenario.yaml"] = "the scenario with all that it extends; each value with the file that set it"
         result.summary().to_csv(folder / "summary.csv", index=False)
         _json(result.to_json(), folder / "summary.json")
@@ -210,7 +210,7 @@ def _json(value: object, file: Path) -> None:
     file.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _resolved(scenario: Scenario, file: Path) -> None:
+def write_resolved(scenario: Scenario, file: Path) -> None:
     """The merged tree as a scenario file, with the origin of each value behind it."""
     from ruamel.yaml import YAML
 

@@ -403,9 +403,8 @@ class _Run:
         """What came of them all; raises StudyError if nothing did."""
         if not self.values:
             first = self.failures[0]
-            raise StudyError(
-                f"every replication failed; replication {first.replication} with {first.error}\n{first.traceback}"
-            )
+            failed = f"every replication failed; replication {first.replication} with {first.error}"
+            raise StudyError(f"{failed}\n{first.traceback}")
         model = self.network.model
         return Result(
             scenario=self.network.name,

@@ -81,3 +81,10 @@ def test_sums_on_the_grid_are_exact() -> None:
     for move in moves.tolist():
         total += move
     assert ends[-1] == total
+
+
+def test_no_idle_crane_begins_before_the_unit_stands_there() -> None:
+    """Two classes that come in one moment: the second crane, idle for long, takes its unit in that moment, too."""
+    ready, moves, ranks = np.array([10.0, 10.0, 12.0]), np.array([7.0, 7.0, 1.0]), np.array([0, 1, 1])
+    begins, ends, done = work(0.0, ready, moves, 3, 2, ALWAYS_OPEN, "finish", ranks)
+    assert (begins.tolist(), ends.tolist(), done) == ([10.0, 10.0, 17.0], [17.0, 17.0, 18.0], 18.0)
