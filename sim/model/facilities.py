@@ -12,6 +12,7 @@ import simpy
 from sim.model.calendars import Closures
 from sim.model.journal import GRANTED, NAN, RELEASED, Claim, Recorder
 
+HAIR = 1e-9  # of space, so that ten trucks of 1.1 wagon lengths go into eleven
 Story = Generator[simpy.Event, Any, Any]
 
 
@@ -72,7 +73,7 @@ class Yard:
         """Take `room`; the event to wait for if there is not so much."""
         claim = [self.index, now, now, now]
         self._recorder.uses.append(claim)
-        if not self._queue and self.used + room <= self.limit:
+        if not self._queue and self.used + room <= self.limit + HAIR:
             self._take(room, now)
             return None
         claim[GRANTED] = claim[RELEASED] = NAN
@@ -82,7 +83,7 @@ class Yard:
 
     def give_back(self, room: float, now: float) -> None:
         self._take(-room, now)
-        while self._queue and self.used + self._queue[0][0] <= self.limit:
+        while self._queue and self.used + self._queue[0][0] <= self.limit + HAIR:
             first, claim, turn = self._queue.popleft()
             self._take(first, now)
             claim[GRANTED] = claim[RELEASED] = now

@@ -13,7 +13,7 @@ import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
 from sim.model.clock import Floats, Hours, snap
-from sim.model.facilities import Pool, Story, Track, Yard
+from sim.model.facilities import HAIR, Pool, Story, Track, Yard
 from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Claim
 from sim.model.stock import INF, Load, Rule, Stock, Taker
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Draw = Callable[[str, Variate], float]
 Voyage = tuple[tuple[float, list[float]], ...]  # of each stretch: hours of delay in all, and on each link
 Delays = Callable[["Halt"], Voyage]
-HAIR = 1e-9  # of space, so that ten trucks of 1.1 wagon lengths go into eleven
 FIRST_DRAWS = 64  # values drawn ahead for each vehicle and purpose
 
 
