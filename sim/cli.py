@@ -168,12 +168,14 @@ def studies(command: Command) -> Command:
     most = click.option(
         "--max", "most", type=click.IntRange(1), help="With --until: replications at most  [default: 200]"
     )
-    check = click.option(
-        "--check",
-        is_flag=True,
-        help="Account for every box, vehicle and berth after every event; takes several times as long.",
-    )
-    return replications(until(most(seed(workers(out(check(command)))))))
+    return replications(until(most(seed(workers(out(command))))))
+
+
+can_check = click.option(
+    "--check",
+    is_flag=True,
+    help="Account for every box, vehicle and berth after every event; takes several times as long.",
+)
 
 
 @click.group(cls=Corridor, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -242,6 +244,7 @@ def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
 @takes_file
 @takes_changes
 @studies
+@can_check
 @prints_json
 def run(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> None:
     """Simulate one scenario and save the results."""
@@ -252,6 +255,7 @@ def run(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> None:
 @takes_files
 @takes_changes
 @studies
+@can_check
 @prints_json
 def compare(files: Sequence[str], changes: Sequence[str], as_json: bool, **how: Any) -> None:
     """Compare the routes of one scenario, or several scenarios.
@@ -269,6 +273,7 @@ def compare(files: Sequence[str], changes: Sequence[str], as_json: bool, **how: 
 )
 @takes_changes
 @studies
+@can_check
 @prints_json
 def cost(file: str, flows: Sequence[str], changes: Sequence[str], as_json: bool, **how: Any) -> None:
     """What each route costs and emits, and where two routes break even.

@@ -185,7 +185,7 @@ def test_run_takes_the_replications_of_the_scenario(baseline: Result) -> None:
 
 
 def test_run_without_any_result_says_why() -> None:
-    with pytest.raises(StudyError, match=r"replication 0 with\n(.|\n)*no attribute 'boats'"):
+    with pytest.raises(StudyError, match=r"replication 0 with AttributeError: .* no attribute 'boats'\nTraceback"):
         run(toy(), 2, workers=1, task=lambda network, replication: network.boats)
     with pytest.raises(StudyError, match="at least one"):
         run(toy(), 0, workers=1)
