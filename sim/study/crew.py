@@ -1,0 +1,278 @@
+"""Jobs done by spawned processes: the same outcome to the bit for any number of them.
+
+Each process holds one job at a time, so that it is known which job a process was at when it was killed or took too
+long. Processes end with their parent. Ctrl-C lets what is in work end.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as first_of
+from types import FrameType, ModuleType
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+J = TypeVar("J", bound=Hashable)
+T = TypeVar("T")
+S = TypeVar("S")
+
+FAILED, TIMED_OUT = "failed", "timed out"
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """A job that gave no outcome: it raised, its process was killed twice, or it took longer than was allowed."""
+
+    error: str
+    traceback: str
+    status: Literal["failed", "timed out"] = "failed"
+
+
+class Crew(Protocol[J, T]):
+    """Who does jobs: processes of this machine, or of others."""
+
+    @property
+    def idle(self) -> Sequence[J | None]:
+        """For each that could take a job now, its last one, or None."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether jobs are in work."""
+
+    def give(self, job: J, near: J | None) -> None:
+        """Hand a job to an idle one whose last job was `near`."""
+
+    def wait(self) -> list[tuple[J, T | Mishap]]:
+        """What has ended, after at least one has."""
+
+
+def carry_out(crew: Crew[J, T], take: Callable[[J | None], J | None], keep: Callable[[J, T | Mishap], None]) -> bool:
+    """Have a crew do all jobs; True if Ctrl-C cut it short, after what was in work has ended.
+
+    `take` is asked for the next job by who is idle, and told its last one; None: there is none at the moment. `keep`
+    gets each outcome, and may make further jobs.
+    """
+    stopping = False
+    with _deferred_interrupt() as pressed:
+        while True:
+            while not stopping and not pressed() and crew.idle:
+                near = crew.idle[0]
+                if (job := take(near)) is None:
+                    break
+                crew.give(job, near)
+            if not crew.busy:
+                return stopping or pressed()
+            for job, outcome in crew.wait():
+                try:
+                    keep(job, outcome)
+                except KeyboardInterrupt:
+                    stopping = True
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C is only noted; pressed again it is raised. Outside the main thread nothing is to be caught."""
+    presses = 0
+
+    def press(signum: int, frame: FrameType | None) -> None:
+        nonlocal presses
+        presses += 1
+        if presses > 1:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: presses > 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass(eq=False)
+class _Worker(Generic[J]):
+    process: multiprocessing.process.BaseProcess
+    connection: Connection
+    job: J | None = None
+    last: J | None = None
+    due: float = float("inf")  # when its job has taken too long, on the monotonic clock
+
+
+class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J, T]):
+    """A crew of `count` spawned processes that call `work(state, job)`, at most `time_limit` seconds a job.
+
+    `work` must be a function of an importable module, `state`, jobs and outcomes picklable. A job whose process was
+    killed is tried once more.
+    """
+
+    def __init__(self, work: Callable[[S, J], T], state: S, count: int, time_limit: float | None = None) -> None:
+        self._work = work
+        self._state = pickle.dumps(state)  # once, not for each process
+        self._count = count
+        self._time_limit = time_limit
+        self._workers: list[_Worker[J]] = []
+        self._again: list[J] = []  # their processes were killed
+        self._killed = Counter[J]()
+
+    def __exit__(self, *error: object) -> None:
+        """Nobody is left behind; whoever is still at work is killed."""
+        for worker in self._workers:
+            worker.connection.close()  # who is idle reads the end of it, and goes
+            if worker.job is not None:
+                worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+
+    @property
+    def idle(self) -> list[J | None]:
+        unborn = self._count - len(self._workers)
+        return [worker.last for worker in self._workers if worker.job is None] + [None] * unborn
+
+    @property
+    def busy(self) -> bool:
+        return any(worker.job is not None for worker in self._workers)
+
+    def give(self, job: J, near: J | None) -> None:
+        free = [worker for worker in self._workers if worker.job is None and worker.last == near]
+        worker = free[0] if free else self._start()
+        if self._time_limit is not None:
+            worker.due = time.monotonic() + self._time_limit
+        worker.job = job
+        try:
+            worker.connection.send(job)
+        except OSError:  # it was killed while it was idle
+            self._lay_off(worker)
+            self.give(job, None)
+
+    def wait(self) -> list[tuple[J, T | Mishap]]:
+        ended: list[tuple[J, T | Mishap]] = []
+        while not ended:
+            at_work = {worker.connection: worker for worker in self._workers if worker.job is not None}
+            patience = min(worker.due for worker in at_work.values()) - time.monotonic()
+            ready = first_of(list(at_work), max(0.0, patience) if patience < float("inf") else None)
+            for connection in ready:
+                ended += self._hear(at_work[connection])  # type: ignore[index]
+            for worker in at_work.values():
+                if worker.job is not None and worker.due <= time.monotonic():
+                    ended.append((worker.job, self._cut(worker)))
+            for job in self._take_again():
+                self.give(job, None)
+        return ended
+
+    def _hear(self, worker: _Worker[J]) -> list[tuple[J, T | Mishap]]:
+        """The outcome that a process has sent; nothing if it was killed, and its job is to be tried once more."""
+        assert worker.job is not None
+        job = worker.job
+        try:
+            outcome: T | Mishap = worker.connection.recv()
+        except (EOFError, OSError):
+            self._lay_off(worker)
+            self._killed[job] += 1
+            if self._killed[job] < 2:
+                self._again.append(job)
+                return []
+            code = worker.process.exitcode
+            return [(job, Mishap(f"its process was killed twice (exit code {code}); too little memory?", ""))]
+        worker.job, worker.last, worker.due = None, job, float("inf")
+        return [(job, outcome)]
+
+    def _cut(self, worker: _Worker[J]) -> Mishap:
+        """End a job that takes too long, and the process with it."""
+        self._lay_off(worker)
+        return Mishap(f"it took longer than {self._time_limit:g} s", "", "timed out")
+
+    def _take_again(self) -> list[J]:
+        again, self._again = self._again, []
+        return again
+
+    def _lay_off(self, worker: _Worker[J]) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+        self._workers.remove(worker)
+
+    def _start(self) -> _Worker[J]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._work, self._state), daemon=True)
+        with _sheltered_start(self._work):
+            process.start()
+        theirs.close()
+        self._workers.append(_Worker(process, ours))
+        return self._workers[-1]
+
+
+def available_processors() -> int:
+    """Processors that this process may use: fewer than the machine has in a container or under taskset."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def attempt(work: Callable[[S, J], T], state: S, job: J) -> T | Mishap:
+    """The outcome of a job, or what it raised."""
+    try:
+        return work(state, job)
+    except Exception as error:
+        return Mishap(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+
+
+@contextmanager
+def _sheltered_start(work: Callable[..., object]) -> Iterator[None]:
+    """Start a process that a Ctrl-C does not reach and that does not run the caller's script again.
+
+    A blocked signal stays blocked in a child; here it is only late. Without `__main__` in sight, spawn does not import
+    the script that called, so that one without `if __name__ == "__main__":` works as a notebook does.
+    """
+    main = sys.modules["__main__"]
+    if work.__module__ != "__main__":
+        sys.modules["__main__"] = ModuleType("__main__")
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _serve(connection: Connection, work: Callable[[Any, Any], Any], pickled: bytes) -> None:
+    """The life of a process: one job after the other, until nobody is there to give one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; and where signals cannot be blocked
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    state = pickle.loads(pickled)
+    while True:
+        try:
+            job = connection.recv()
+        except (EOFError, OSError):
+            return
+        outcome = attempt(work, state, job)
+        try:
+            connection.send(outcome)
+        except BrokenPipeError:
+            return
+        except Exception as error:  # what cannot be pickled
+            connection.send(attempt(_raising, error, None))
+
+
+def _raising(error: Exception, _: None) -> None:
+    raise error
+
+
+def _follow_parent() -> None:
+    """A process that is at work when its parent is killed would not notice."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
