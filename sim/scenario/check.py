@@ -98,9 +98,9 @@ def below(here: list[Kind], step: str) -> list[Kind]:
     return found
 
 
-def allowed_at(path: Path) -> list[Kind]:
-    """The types the schema allows at a path of the tree."""
-    here = [Kind(Model)]
+def allowed_at(path: Path, top: type[Block] = Model) -> list[Kind]:
+    """The types the schema allows at a path of the tree; `top` is what the whole of it is."""
+    here = [Kind(top)]
     for step in path:
         here = below(here, step)
     return here
@@ -111,18 +111,18 @@ def allowed_keys(here: list[Kind]) -> list[str]:
     return list(dict.fromkeys(key for kind in here if _is_block(kind) for key in kind.type.model_fields))
 
 
-def check_shape(tree: Tree, error: ValidationError) -> list[Fault]:
-    """Pydantic's errors as faults, one or more for each path."""
+def check_shape(tree: Tree, error: ValidationError, top: type[Block] = Model) -> list[Fault]:
+    """Pydantic's errors on a tree that should be a `top`, as faults, one or more for each path."""
     faults: dict[Path, list[Fault]] = {}
     missing: dict[Path, dict[str, list[Kind]]] = {}
     for details in error.errors(include_url=False):
-        path, here = _follow(details["loc"])
+        path, here = _follow(details["loc"], top)
         if details["type"] == "missing":
             missing.setdefault(path[:-1], {})[path[-1]] = here
         elif path not in faults:  # a union reports each of its members
-            faults[path] = _faults_of(details, path, here)
+            faults[path] = _faults_of(details, path, here, top)
     return [fault for found in faults.values() for fault in found] + [
-        Fault(path, _missing(keys), at="key", suggestion=_sibling(tree, path)) for path, keys in missing.items()
+        Fault(path, _missing(keys), at="key", suggestion=_sibling(tree, path, top)) for path, keys in missing.items()
     ]
 
 
@@ -133,9 +133,9 @@ def _missing(keys: dict[str, list[Kind]]) -> str:
     return f'key "{key}" is missing, where {wanted(here)} is due'
 
 
-def _sibling(tree: Tree, path: Path) -> str | None:
+def _sibling(tree: Tree, path: Path, top: type[Block]) -> str | None:
     """The id that was probably meant, where an incomplete block may be a misspelt one."""
-    if len(path) < 2 or any(_is_block(kind) for kind in allowed_at(path[:-1])):
+    if len(path) < 2 or any(_is_block(kind) for kind in allowed_at(path[:-1], top)):
         return None
     siblings: Any = tree
     for key in path[:-1]:
@@ -143,9 +143,9 @@ def _sibling(tree: Tree, path: Path) -> str | None:
     return nearest(path[-1], [name for name in siblings if name != path[-1]], alike=0.75)
 
 
-def _follow(loc: tuple[int | str, ...]) -> tuple[Path, list[Kind]]:
+def _follow(loc: tuple[int | str, ...], top: type[Block]) -> tuple[Path, list[Kind]]:
     """The path in the tree that pydantic's `loc` means, without labels for members of unions, and what is allowed."""
-    here, path = [Kind(Model)], []
+    here, path = [Kind(top)], []
     for step in map(str, loc):
         tagged = [kind for kind in here if step in _tags(kind)]
         if len(here) > 1 and tagged:
@@ -158,10 +158,10 @@ def _follow(loc: tuple[int | str, ...]) -> tuple[Path, list[Kind]]:
     return tuple(path), here
 
 
-def _faults_of(details: ErrorDetails, path: Path, here: list[Kind]) -> list[Fault]:
+def _faults_of(details: ErrorDetails, path: Path, here: list[Kind], top: type[Block]) -> list[Fault]:
     match details["type"]:
         case "extra_forbidden":
-            _, block = _follow(details["loc"][:-1])
+            _, block = _follow(details["loc"][:-1], top)
             keys = allowed_keys(block)
             message = f'unknown key "{path[-1]}", allowed here: {listed(keys, most=24)}'
             return [Fault(path, message, at="key", suggestion=nearest(path[-1], keys))]

@@ -93,16 +93,25 @@ def _load(file: str, changes: Sequence[str], library: dict[str, Node], further: 
     return _checked(FilePath(file).stem, file, root, lines, changes, further)
 
 
-def altered(scenario: Scenario, changes: Sequence[str]) -> Scenario:
-    """The same scenario with `path=value` changes. Raises ScenarioError with every fault that they make."""
-    return _checked(scenario.name, scenario.file, scenario.root, [], changes, None)
+def altered(scenario: Scenario, changes: Sequence[str], at: Origin | None = None) -> Scenario:
+    """The same scenario with `path=value` changes, which are written `at` a place of another file, or by `--set`.
+
+    Raises ScenarioError with every fault that they make.
+    """
+    return _checked(scenario.name, scenario.file, scenario.root, [], changes, None, at)
 
 
 def _checked(
-    name: str, file: str, root: Node, lines: list[str], changes: Sequence[str], further: Further | None
+    name: str,
+    file: str,
+    root: Node,
+    lines: list[str],
+    changes: Sequence[str],
+    further: Further | None,
+    at: Origin | None = None,
 ) -> Scenario:
     """The scenario of a tree with changes, if there is no fault in either, nor in `lines`."""
-    root, more = change(root, changes)
+    root, more = change(root, changes, at)
     lines = lines + more
     tree = root.plain()
     model, faults = check.check(tree)
@@ -208,21 +217,20 @@ def _near_file(file: str, asking: str) -> str | None:
     return os.path.join(folder, near) if near else None
 
 
-def change(root: Node, changes: Sequence[str]) -> tuple[Node, list[str]]:
+def change(root: Node, changes: Sequence[str], at: Origin | None = None) -> tuple[Node, list[str]]:
     """The tree with `path=value` changes laid over it, and what is wrong with them."""
     lines: list[str] = []
     for text in changes:
         try:
-            root, more = merge(root, _change(root, text))
+            root, more = merge(root, _change(root, text, at or Origin(f"--set {text}", 0, 0)))
             lines += more
         except ScenarioError as error:
             lines += error.lines
     return root, lines
 
 
-def _change(root: Node, text: str) -> Node:
+def _change(root: Node, text: str, origin: Origin) -> Node:
     """One change as a tree of its own."""
-    origin = Origin(f"--set {text}", 0, 0)
     dotted, equals, value = text.partition("=")
     path = tuple(dotted.strip().split("."))
     if not equals or not all(path):
@@ -231,6 +239,8 @@ def _change(root: Node, text: str) -> Node:
     if stranger is not None:
         raise ScenarioError([render(origin, *stranger)])
     node = parse(value, origin.file, line=0)
+    if origin.line:
+        node = Node(node.value, origin, origin)
     for key in reversed(path):
         node = Node({key: Node(node.value, node.at, origin)}, origin, origin)
     return node
