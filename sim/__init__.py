@@ -28,14 +28,17 @@ if TYPE_CHECKING:
     from sim.study import BadStudyError, Comparison, OnDone, Result, StudyError
     from sim.study.binding import Binding
     from sim.study.evidence import Evidence
+    from sim.sweeps import LedgerError, SweepResult
 
 __all__ = [
     "BadStudyError",
     "Comparison",
+    "LedgerError",
     "Result",
     "Scenario",
     "ScenarioError",
     "StudyError",
+    "SweepResult",
     "__version__",
     "binding",
     "compare",
@@ -45,16 +48,19 @@ __all__ = [
     "ranged",
     "simulate",
     "sources",
+    "sweep",
     "why",
 ]
 
 _HOMES = {
     "BadStudyError": "sim.study",
     "Comparison": "sim.study",
+    "LedgerError": "sim.sweeps",
     "Result": "sim.study",
     "Scenario": "sim.scenario.load",
     "ScenarioError": "sim.scenario.faults",
     "StudyError": "sim.study",
+    "SweepResult": "sim.sweeps",
     "load": "sim.network",
     "ranged": "sim.scenario.sources",
     "sources": "sim.scenario.sources",
@@ -190,6 +196,37 @@ def binding(
 
     read = scenario if isinstance(scenario, Scenario) else load(scenario)
     return find_binding(read, replications, flow=flow, route=route, top=top, workers=workers, on_done=on_done)
+
+
+def sweep(
+    file: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] = "results",
+    replications: int | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    again: bool = False,
+    on_done: OnDone | None = None,
+) -> SweepResult:
+    """Begin a sweep, or go on with it where it stopped, as `corridor sweep FILE` does.
+
+    Its ledger is in the folder `out`/<name of the file>. `scheduler` is the address of a Dask cluster; without one it
+    runs in `workers` processes (none: one a processor). With `again`, runs that failed are done once more. The result
+    has frames `points`, `runs` and `failures`; after Ctrl-C it holds what had finished.
+
+    Raises ScenarioError for faults of the file or its scenarios, BadStudyError if the sweep cannot be made, LedgerError
+    if the ledger is damaged, in use or that of another sweep, OSError if it cannot be written.
+    """
+    from dataclasses import replace
+
+    from sim.sweeps import read_results, read_sweep, run_sweep
+
+    plan = read_sweep(file, library())
+    if replications is not None:
+        plan = replace(plan, replications=replications)
+    folder = Path(out) / plan.name
+    interrupted = run_sweep(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
+    return read_results(folder, interrupted=interrupted)
 
 
 def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:

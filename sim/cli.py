@@ -64,6 +64,16 @@ class FailedRuns(click.ClickException):
 class Corridor(click.Group):
     """Turns what can go wrong into a message and an exit code."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, "sweep"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "sweep":
+            return super().get_command(ctx, cmd_name)
+        from sim.sweep_commands import sweep
+
+        return sweep
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

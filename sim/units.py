@@ -53,6 +53,9 @@ UNITS: dict[Dimension, dict[str, float]] = {
     "hub intensity": {f"{mass}/{base}": kg for mass, kg in (("kg", 1.0), ("g", 0.001)) for base in BASES},
 }
 
+# unit -> the first dimension that has it: TEU is one of space, % of share
+DIMENSION_OF: dict[str, Dimension] = {unit: dimension for dimension, units in reversed(UNITS.items()) for unit in units}
+
 EXAMPLES: dict[Dimension, str] = {
     "time": "36 h",
     "distance": "3128 km",

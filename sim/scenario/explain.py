@@ -76,6 +76,11 @@ def diff(before: Scenario, after: Scenario) -> list[Change]:
     return list(changes.values())
 
 
+def values_of(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    """Each value with its path, as a planner would write it."""
+    return ((path, text_of(node)) for path, node in _values(scenario.root))
+
+
 def unsourced(scenario: Scenario) -> list[str]:
     """The dotted paths of the written quantities that have neither a source nor a grade."""
     values = check.values_of(scenario.model)

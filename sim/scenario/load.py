@@ -158,7 +158,7 @@ class _Pile:
         elif real not in self.done:
             self.done.add(real)
             try:
-                root = self.library.get(real) or _mapping(file, where)
+                root = self.library.get(real) or mapping(file, where)
             except ScenarioError as error:
                 self.lines += error.lines
                 return
@@ -179,8 +179,10 @@ class _Pile:
         return [(node.value, node.at) for node in named if isinstance(node.value, str)]
 
 
-def _mapping(file: str, where: Origin) -> Node:
-    """The tree of a file; raises ScenarioError if it cannot be read or is no mapping."""
+def mapping(file: str, where: Origin | None = None) -> Node:
+    """The tree of a file; raises ScenarioError if it cannot be read or is no mapping, blaming the place `where` it is
+    named."""
+    where = where or Origin(file, 1, 1)
     root = parse(_text(file, where), file)
     if isinstance(root.value, dict):
         return root
@@ -192,7 +194,7 @@ def _text(file: str, where: Origin) -> str:
     try:
         raw = FilePath(file).read_bytes()
     except FileNotFoundError:
-        raise ScenarioError([render(where, f'there is no file "{file}"', _near_file(file, where.file))]) from None
+        raise ScenarioError([render(where, f'there is no file "{file}"', near_file(file, where.file))]) from None
     except IsADirectoryError:
         raise ScenarioError([render(where, f'"{file}" is a directory, where a file is due')]) from None
     except OSError as error:
@@ -206,7 +208,7 @@ def _text(file: str, where: Origin) -> str:
         raise ScenarioError([render(Origin(file, line, column), message)]) from None
 
 
-def _near_file(file: str, asking: str) -> str | None:
+def near_file(file: str, asking: str) -> str | None:
     """A file beside it with nearly that name, other than the one that asks for it."""
     folder, name = os.path.split(file)
     try:

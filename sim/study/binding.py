@@ -6,7 +6,6 @@ order of the waiting that they could take away, each with the same demand and we
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from sim.measure import Measures, carried, measure
 from sim.network import Network, build, load_share
 from sim.scenario.load import altered
+from sim.scenario.scale import setting, times
 from sim.scenario.schema import Documents, FleetService
 from sim.study.replicate import Failure, OnDone, replicate
 from sim.study.result import Result, run
 from sim.study.statistics import bonferroni, paired_difference
 from sim.study.warmup import settle
 from sim.study.why import chosen
-from sim.units import parse, show
+from sim.units import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,6 @@ FASTER = 0.8  # what remains of the time of documents
 DEEPER_M = 0.5
 ROOMIER = 1.1  # a yard
 TIMES = ("time", "eastbound_time", "priority_time", "faulty_time")  # of documents
-LENGTHS = ("value", "mean", "median", "p95", "low", "mode", "high", "shift", "min", "max")  # parameters that are times
 GAINS = ("days", "teu")
 COLUMNS = [
     "kind", "place", "what", "changes", "waiting_days",
@@ -320,7 +319,7 @@ class _Passed:
             block = block[key]
         for name in TIMES:
             if block.get(name) is not None:
-                yield f"{'.'.join((*path, name))}={json.dumps(_scaled(block[name], FASTER), ensure_ascii=False)}"
+                yield setting(".".join((*path, name)), times(block[name], FASTER))
 
     def yards(self) -> Iterator[Candidate]:
         for place in self.stops:
@@ -358,18 +357,3 @@ def _waiting(result: Result, ways: Sequence[Way]) -> dict[tuple[str, str], float
     inside = carried[[way in ways for way in zip(carried["flow"], carried["route"], strict=True)]]
     total = (mine["days"] * mine["boxes"]).groupby([mine["cause"], mine["place"]]).sum() / inside["boxes"].sum()
     return dict(zip(total.index.to_flat_index(), total.astype(float), strict=True))
-
-
-def _scaled(time: Any, factor: float) -> Any:
-    """A time of the scenario, constant or a distribution, times a factor. What it says of its range holds no more."""
-    if not isinstance(time, dict):
-        return _times(time, factor)
-    scaled: dict[str, Any] = {name: _times(time[name], factor) for name in LENGTHS if name in time}
-    if "quantiles" in time:
-        scaled["quantiles"] = {name: _times(value, factor) for name, value in time["quantiles"].items()}
-    return scaled | ({"range": None} if "range" in time else {})
-
-
-def _times(text: Any, factor: float) -> str:
-    value, unit = parse(text, "time")
-    return show(factor * value, unit, "time")

@@ -1,0 +1,218 @@
+"""`corridor sweep`: many runs of a scenario with values varied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli import BadScenario, FailedRuns, Stopped, print_json, prints_json, unhurried
+
+if TYPE_CHECKING:
+    from sim.sweeps import SweepResult
+
+takes_out = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder for the results; each sweep has its own in it.",
+)
+
+
+class SweepGroup(click.Group):
+    """`corridor sweep FILE` is short for `corridor sweep run FILE`."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=SweepGroup, subcommand_metavar="FILE | COMMAND [OPTIONS]")
+def sweep() -> None:
+    """Vary a scenario in many runs: `corridor sweep FILE` begins or goes on with a sweep file.
+
+    Each run is in the ledger of the sweep as soon as it has ended, so that nothing is lost or done twice.
+    """
+
+
+takes_sweep = click.argument("target", metavar="SWEEP", type=click.Path(path_type=Path))
+
+
+@sweep.command("run")
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option("--dry-run", is_flag=True, help="Only show which runs there are and how long they may take.")
+@click.option("-n", "--replications", type=click.IntRange(1), help="Of each point; as the file says if not given.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: the address of its scheduler, tcp://….")
+@click.option("--again", is_flag=True, help="Do the runs once more that failed or took too long.")
+@takes_out
+@prints_json
+def run(
+    file: str,
+    dry_run: bool,
+    replications: int | None,
+    workers: int | None,
+    scheduler: str | None,
+    again: bool,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Begin a sweep, or go on with it where it stopped. FILE is a sweep file, as in scenarios/sweeps/."""
+    start(file, out, dry_run, replications, workers, scheduler, again, as_json)
+
+
+@sweep.command()
+@takes_sweep
+@click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: the address of its scheduler, tcp://….")
+@click.option("--again", is_flag=True, help="Do the runs once more that failed or took too long.")
+@takes_out
+@prints_json
+def resume(target: Path, workers: int | None, scheduler: str | None, again: bool, out: Path, as_json: bool) -> None:
+    """Go on with a sweep that was stopped: SWEEP is its folder in the results, its name, or its file."""
+    from sim.sweeps.ledger import reading
+
+    folder = folder_of(target, out)
+    with ledger_errors(), reading(folder) as ledger:
+        about = ledger.about()
+    start(about["file"], folder.parent, False, about["replications"], workers, scheduler, again, as_json)
+
+
+@sweep.command()
+@takes_sweep
+@takes_out
+@prints_json
+def status(target: Path, out: Path, as_json: bool) -> None:
+    """How far a sweep has come, even while it runs."""
+    from sim.sweeps.run import progress_of
+
+    folder = folder_of(target, out)
+    with ledger_errors():
+        found = progress_of(folder)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"{found['sweep']}: {found['ok']} of {found['runs']} runs done, {found['failed']} failed, "
+               f"{found['timed out']} took too long, {found['missing']} missing")  # fmt: skip
+    for name, error, count in found["errors"]:
+        click.echo(f"  {count} × {name}: {error}")
+
+
+@sweep.command()
+@takes_sweep
+@click.option("--outcome", "outcomes", metavar="FIGURE", multiple=True, help="Other figures than the file names.")
+@takes_out
+def export(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
+    """Write runs, estimates and failures as CSV and Parquet files into the folder of the sweep."""
+    from sim.show.sweeps import save_tables
+    from sim.sweeps import read_results
+
+    folder = folder_of(target, out)
+    with ledger_errors():
+        result = read_results(folder, outcomes or None)
+    with unhurried():
+        files = save_tables(result, folder)
+    click.echo(f"{result.name}: {len(result.runs)} runs in {', '.join(map(str, files))}", err=True)
+
+
+@sweep.command()
+@takes_sweep
+@click.option("--outcome", "outcomes", metavar="FIGURE", multiple=True, help="Other figures than the file names.")
+@takes_out
+def plot(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
+    """Draw all plots that the sweep allows, and write its summary page."""
+    from sim.show.sweeps import save_page
+    from sim.sweeps import read_results
+
+    folder = folder_of(target, out)
+    with ledger_errors():
+        result = read_results(folder, outcomes or None)
+    with unhurried():
+        page = save_page(result, folder)
+    click.echo(f"{result.name}: {page}", err=True)
+
+
+def start(
+    file: str,
+    out: Path,
+    dry_run: bool,
+    replications: int | None,
+    workers: int | None,
+    scheduler: str | None,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Read a sweep file, do the runs that are missing, and show what came out."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    import sim
+    from sim.show.progress import progress
+    from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
+    from sim.sweeps import read_results, read_sweep, run_sweep
+    from sim.sweeps.run import estimate
+
+    plan = read_sweep(file, sim.library())
+    if replications is not None:
+        plan = replace(plan, replications=replications)
+    folder, console = out / plan.name, Console()
+    with ledger_errors():
+        if dry_run:
+            found = estimate(plan, folder, workers)
+            print_json(found) if as_json else console.print(dry_table(plan, found))
+            return
+        with progress(plan.title) as on_done:
+            interrupted = run_sweep(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
+        result = read_results(folder, interrupted=interrupted)
+    with unhurried():
+        save_tables(result, folder)
+        save_page(result, folder)
+    click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
+    print_json(sweep_json(result)) if as_json else console.print(sweep_table(result, console.width))
+    if interrupted:
+        raise SweepStopped(result, folder)
+    if len(result.failures):
+        first = result.failures.iloc[0]
+        raise FailedRuns(f"{len(result.failures)} runs gave no result; the first: {first['error']}")
+
+
+class SweepStopped(Stopped):
+    """Ctrl-C; all runs that had finished are in the ledger."""
+
+    def __init__(self, result: SweepResult, folder: Path) -> None:
+        click.ClickException.__init__(
+            self, f"Stopped. {len(result.runs)} runs are kept; go on with: corridor sweep resume {folder}"
+        )
+
+
+def folder_of(target: Path, out: Path) -> Path:
+    """The folder of a sweep that is named by it, by its name, or by its file."""
+    return target if target.is_dir() else out / target.stem
+
+
+@contextmanager
+def ledger_errors() -> Iterator[None]:
+    """What can be wrong with a sweep and its ledger, as a message and an exit code."""
+    from sim.study import BadStudyError
+    from sim.sweeps import DifferentSweepError, LedgerError
+
+    try:
+        yield
+    except DifferentSweepError as error:
+        raise BadScenario(str(error)) from error
+    except LedgerError as error:
+        raise click.ClickException(str(error)) from error
+    except BadStudyError as error:
+        raise click.UsageError(str(error)) from error

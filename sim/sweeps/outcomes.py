@@ -1,0 +1,181 @@
+"""What a run is asked for: figures of a flow and route, of a flow, or of a facility, each under a name.
+
+A run keeps all figures of its compared flows and routes and of its facilities, whatever the sweep file asks for, so
+that a further question takes no further run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.network import build
+from sim.scenario.faults import listed, nearest
+from sim.study.costs import COST_KINDS, KINDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sim.measure import Measures
+    from sim.network import Network
+    from sim.scenario.load import Scenario
+
+    Floats = NDArray[np.float64]
+
+# name -> column of the frame, unit, what it is
+ROUTE_FIGURES: dict[str, tuple[str, str, str]] = {
+    "transit.mean": ("mean", "d", "mean transit time"),
+    "transit.p10": ("p10", "d", "P10 of the transit time"),
+    "transit.p50": ("p50", "d", "median transit time"),
+    "transit.p90": ("p90", "d", "P90 of the transit time"),
+    "promise.within": ("share_within", "%", "boxes within the published time"),
+    "promise.late": ("share_late", "%", "boxes later than the published time"),
+    "unfinished": ("share_unfinished", "%", "boxes that have not arrived"),
+    "carried": ("teu_a_year", "TEU/a", "TEU that arrive in a year"),
+    "cost": ("cost", "USD/TEU", "what is paid"),
+    "generalised": ("generalised", "USD/TEU", "cost with the value of time"),
+    "emissions": ("wtw", "kg CO2e/TEU", "greenhouse gases, well-to-wheel"),
+}
+FACILITY_FIGURES: dict[str, tuple[str, str, str]] = {
+    "use": ("utilisation", "%", "use"),
+    "queue": ("mean_queue", "units", "mean queue"),
+    "wait": ("mean_wait_h", "h", "mean wait"),
+}
+FIGURES = ROUTE_FIGURES | FACILITY_FIGURES
+FORM = re.compile(r"\s*(?P<name>[\w.]+)\s*(?:\[\s*(?P<first>[^\]/]+?)\s*(?:/\s*(?P<second>[^\]]+?)\s*)?\])?\s*")
+EXAMPLE = "transit.p90[xian-istanbul/middle-btk]"
+
+
+class OutcomeError(ValueError):
+    """A text that names no figure of the scenarios."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A figure of every compared flow and route, of those of one flow, or of one; likewise of facilities."""
+
+    text: str
+    name: str
+    first: str | None = None  # flow or place
+    second: str | None = None  # route or facility
+
+    def columns(self, known: Iterable[str]) -> list[str]:
+        """The columns that it stands for."""
+        return [column for column in known if self.fits(column)]
+
+    def fits(self, column: str) -> bool:
+        name, _, rest = column.partition("[")
+        first, _, second = rest.removesuffix("]").partition("/")
+        return name == self.name and self.first in (None, first) and self.second in (None, second)
+
+
+def read_outcome(text: str, bases: Sequence[Scenario]) -> Outcome:
+    """The outcome that a planner wrote. Raises OutcomeError if a scenario has no such figure."""
+    match = FORM.fullmatch(text)
+    if match is None or match["name"] not in FIGURES:
+        name = match["name"] if match else text
+        raise OutcomeError(f'found "{name}", allowed: {", ".join(FIGURES)}{_hint(name, FIGURES)}; as in "{EXAMPLE}"')
+    outcome = Outcome(" ".join(text.split()), match["name"], match["first"], match["second"])
+    for scenario in bases:
+        _check(outcome, build(scenario))
+    return outcome
+
+
+def unit_of(column: str) -> str:
+    """The unit of a column."""
+    return FIGURES[column.partition("[")[0]][1]
+
+
+def describe(column: str) -> str:
+    """What a column is, in words: "P90 of the transit time, xian-istanbul by middle-btk"."""
+    name, _, rest = column.partition("[")
+    first, _, second = rest.removesuffix("]").partition("/")
+    joint = " by " if name in ROUTE_FIGURES else ", "
+    return f"{FIGURES[name][2]}, {first}{joint}{second}"
+
+
+def figures(
+    network: Network, measures: Measures, carried: Iterable[tuple[str, str, float]]
+) -> tuple[tuple[str, ...], Floats]:
+    """The names and values of all figures of one replication. NaN: unknown.
+
+    `carried` has flow, route and TEU a year. Shares are in %, as they are told.
+    """
+    routes = measures.routes
+    ways = list(zip(routes["flow"], routes["route"], strict=True))
+    totals = _totals(measures, ways, routes["unit_teu"].tolist())
+    totals["teu_a_year"] = {(flow, route): teu for flow, route, teu in carried}
+    names: list[str] = []
+    values: list[float] = []
+    for name, (column, unit, _) in ROUTE_FIGURES.items():
+        names += [f"{name}[{flow}/{route}]" for flow, route in ways]
+        own = [totals[column][way] for way in ways] if column in totals else routes[column].tolist()
+        values += [100 * value for value in own] if unit == "%" else own
+    facilities = measures.facilities
+    places = list(zip(facilities["place"], facilities["facility"], strict=True))
+    for name, (column, unit, _) in FACILITY_FIGURES.items():
+        names += [f"{name}[{place}/{facility}]" for place, facility in places]
+        own = facilities[column].tolist()
+        values += [100 * value for value in own] if unit == "%" else own
+    return tuple(names), np.array(values)
+
+
+Way = tuple[str, str]
+
+
+def _totals(measures: Measures, ways: Sequence[Way], teu: Sequence[float]) -> dict[str, dict[Way, float]]:
+    """What `sim.study.costs.route_totals` gives, a hundred times as fast for one replication."""
+    found = {name: dict.fromkeys(ways, 0.0) for name in ("cost", "generalised", "wtw")}
+
+    def add(frame: pd.DataFrame, column: str, sums: Mapping[str, Container[str]]) -> None:
+        columns = (frame[name].tolist() for name in ("flow", "route", "kind", column, "known"))
+        for flow, route, kind, value, known in zip(*columns, strict=True):
+            for name, kinds in sums.items():
+                if kind in kinds:
+                    found[name][flow, route] += value if known else math.nan
+
+    add(measures.costs, "usd", {"cost": COST_KINDS, "generalised": KINDS})
+    add(measures.emissions, "wtw", {"wtw": ("leg", "hub")})
+    return {
+        name: {way: value / size if size else math.nan for (way, value), size in zip(sums.items(), teu, strict=True)}
+        for name, sums in found.items()
+    }
+
+
+def _check(outcome: Outcome, network: Network) -> None:
+    if outcome.name in ROUTE_FIGURES:
+        pairs = [(way.flow, way.route) for way in network.itineraries if network.model.demand[way.flow].compare]
+        kinds = ("flow that is compared", "route of it")
+    else:
+        pairs = [(place, facility) for place, facility in _facilities(network)]
+        kinds = ("place with a facility", "facility of it")
+    firsts = list(dict.fromkeys(first for first, _ in pairs))
+    seconds = [second for first, second in pairs if first == outcome.first]
+    for found, allowed, kind in ((outcome.first, firsts, kinds[0]), (outcome.second, seconds, kinds[1])):
+        if found is not None and found not in allowed:
+            raise OutcomeError(
+                f'"{found}" is no {kind} in {network.name}, allowed: {listed(allowed)}{_hint(found, allowed)}'
+            )
+
+
+def _facilities(network: Network) -> list[tuple[str, str]]:
+    """Places and facilities whose use is measured."""
+    terminals = network.model.terminals | network.model.ports
+    stops = {stop for way in network.itineraries for leg in way.legs for stop in (leg.origin, leg.destination)}
+    found = []
+    for place, terminal in terminals.items():
+        if place in stops:
+            found += [(place, f"berth {kind}") for kind in terminal.berths]
+            found += [(place, f"yard {yard}") for yard in terminal.yards]
+    return found + [(name, "paths") for name, link in network.model.links.items() if link.paths is not None]
+
+
+def _hint(found: str, allowed: Iterable[str]) -> str:
+    near = nearest(found, allowed)
+    return f'; did you mean "{near}"?' if near else ""

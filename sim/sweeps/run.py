@@ -1,0 +1,328 @@
+"""A sweep from its plan to its ledger: which runs are missing, who does them, and when a point has enough."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim.network import build, preview
+from sim.scenario.load import Scenario, altered
+from sim.study import BadStudyError, OnDone, settle
+from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available_processors, carry_out
+from sim.study.sequential import COLUMNS, more, precision
+from sim.sweeps.file import SweepPlan
+from sim.sweeps.ledger import FILE, OK, Ledger, LedgerError, reading, writing
+from sim.sweeps.points import Point, check_extras, fingerprint, points, values
+from sim.sweeps.work import Job, Run, model_id, work
+
+
+class DifferentSweepError(LedgerError):
+    """The ledger is that of another sweep, or of other scenarios; `lines` tell the difference."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
+def run_sweep(
+    plan: SweepPlan,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    again: bool = False,
+    on_done: OnDone | None = None,
+) -> bool:
+    """Do the runs that the ledger in `folder` does not have yet; True if Ctrl-C cut it short.
+
+    In `workers` processes (none: one a processor), or on the Dask cluster of a `scheduler`, with the same outcomes to
+    the bit. With `again`, runs that failed or took too long are done once more.
+
+    Raises BadStudyError if the sweep cannot be made, LedgerError if the ledger there cannot be used,
+    DifferentSweepError if it is one of another sweep, and OSError if it cannot be written. What had finished is kept.
+    """
+    check_extras(plan)
+    with writing(folder) as (ledger, new):
+        found = {} if new else ledger.about()
+        plan = _settled(plan, found.get("warm_up", {}), workers)
+        about, todo = describe(plan), points(plan)
+        if new:
+            ledger.begin(about, map(_row, todo))
+        else:
+            refuse_difference(folder, found, about, [point[4] for point in ledger.points()], todo)
+            for key in ADJUSTABLE:
+                ledger.tell(key, about[key])
+        progress = _Progress(plan, todo, ledger, again, on_done)
+        try:
+            with _crew(plan, progress.missing, workers, scheduler) as crew:
+                return carry_out(crew, progress.take, progress.keep)
+        except sqlite3.OperationalError as error:
+            raise OSError(None, f"{error}; the runs before are kept", str(ledger.file)) from error
+
+
+ADJUSTABLE = (
+    "title",
+    "outcomes",
+    "replications",
+    "until",
+    "most",
+    "time_limit",
+)  # may change from one session to the next
+
+
+def describe(plan: SweepPlan) -> dict[str, Any]:
+    """What a ledger says of its sweep."""
+    return {
+        "sweep": plan.name,
+        "title": plan.title,
+        "file": plan.file,
+        "model": model_id(),
+        "values": {scenario.name: values(scenario) for scenario in plan.bases},
+        "prints": {scenario.name: fingerprint(scenario) for scenario in plan.bases},
+        "titles": {scenario.name: scenario.model.title for scenario in plan.bases},
+        "promises": {scenario.name: _promises(scenario) for scenario in plan.bases},
+        "warm_up": {scenario.name: float(scenario.model.run.warm_up) / 24 for scenario in plan.bases},
+        "factors": [
+            {
+                "name": factor.name,
+                "title": factor.title,
+                "unit": factor.unit,
+                "how": factor.how,
+                "levels": list(factor.levels),
+                "low": factor.low,
+                "high": factor.high,
+            }
+            for factor in plan.factors
+        ],
+        "design": plan.design.model_dump(),
+        "outcomes": [outcome.text for outcome in plan.outcomes],
+        "replications": plan.replications,
+        "first": {scenario.name: _first(plan, scenario.name) for scenario in plan.bases},
+        "until": [target.text for target in plan.until],
+        "most": plan.most,
+        "time_limit": plan.time_limit,
+    }
+
+
+def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, Any]:
+    """What a sweep would do: points, runs in all, those that the ledger has, and the seconds that the others may take.
+
+    The seconds are those of the runs in the ledger, or without any a rough reckoning.
+    """
+    check_extras(plan)
+    todo, done, seconds = points(plan), 0, None
+    wanted = {
+        (point.key, n)
+        for point in todo
+        for n in ([point.replication] if point.replication is not None else range(_first(plan, point.base)))
+    }
+    if (folder / FILE).is_file():
+        with reading(folder) as ledger:
+            done = sum(1 for run, status in ledger.statuses().items() if run in wanted and status == OK)
+            seconds = ledger.mean_seconds()
+    if seconds is None:
+        seconds = max(preview(build(scenario)).estimate.cpu_s for scenario in plan.bases)
+    count = min(workers or available_processors(), max(1, len(wanted) - done))
+    return {
+        "sweep": plan.name,
+        "points": len(todo),
+        "runs": len(wanted),
+        "done": done,
+        "until": [target.text for target in plan.until],
+        "most_runs": sum(plan.most for _ in {point.key for point in todo}) if plan.until else len(wanted),
+        "seconds_a_run": seconds,
+        "workers": count,
+        "seconds": seconds * (len(wanted) - done) / count,
+    }
+
+
+def progress_of(folder: Path) -> dict[str, Any]:
+    """How far the sweep in a folder has come: numbers of runs by status, and the errors that were met."""
+    with reading(folder) as ledger:
+        about, statuses = ledger.about(), ledger.statuses()
+        wanted = set()
+        for _, base, _, _, key, replication in ledger.points():
+            first = about["first"][base]
+            wanted |= {(key, n) for n in ([replication] if replication is not None else range(first))}
+        wanted |= statuses.keys()  # targets may have asked for more
+        errors = Counter((r.status, (r.error or "").partition("\n")[0]) for r in ledger.records() if r.status != OK)
+        seconds = ledger.mean_seconds()
+    count = Counter(statuses.values())
+    return {
+        "sweep": about["sweep"],
+        "title": about["title"],
+        "model": about["model"],
+        "runs": len(wanted),
+        **{status: count[status] for status in (OK, FAILED, TIMED_OUT)},
+        "missing": len(wanted - statuses.keys()),
+        "seconds_a_run": seconds,
+        "errors": [[status, error, number] for (status, error), number in errors.most_common()],
+    }
+
+
+def _first(plan: SweepPlan, base: str) -> int:
+    """With how many replications a point begins."""
+    runs = {scenario.name: scenario.model.run.replications for scenario in plan.bases}
+    return plan.replications or runs[base]
+
+
+def _promises(scenario: Scenario) -> dict[str, list[float]]:
+    """The published days of each route."""
+    routes = scenario.model.routes
+    return {
+        name: [float(route.promise.low) / 24, float(route.promise.high) / 24]
+        for name, route in routes.items()
+        if route.promise is not None
+    }
+
+
+def refuse_difference(
+    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], keys: Sequence[str], todo: Sequence[Point]
+) -> None:
+    """Raise DifferentSweepError if the runs of a ledger would not be those that are asked for now."""
+    lines = []
+    if before["model"] != now["model"]:
+        lines.append(f"the model has changed: {before['model']} then, {now['model']} now")
+    for name in before["values"].keys() | now["values"].keys():
+        old, new = before["values"].get(name, {}), now["values"].get(name, {})
+        for path in sorted(old.keys() | new.keys()):
+            if old.get(path) != new.get(path):
+                lines.append(f"{name}: {path}: {old.get(path, 'nothing')} → {new.get(path, 'nothing')}")
+    for part in ("factors", "design"):
+        if before[part] != now[part]:
+            lines.append(f"{part}: {before[part]} → {now[part]}")
+    if not lines and list(keys) != [point.key for point in todo]:
+        lines.append("the points of the design are others")
+    if lines:
+        advice = "give another --out, or move the folder away, to begin anew; to go on, undo the change"
+        shown = lines[:20] + ([f"and {len(lines) - 20} more"] if len(lines) > 20 else [])
+        head = f"{folder}: the sweep there was begun with something else; {advice}"
+        raise DifferentSweepError([head, *(f"  {line}" for line in shown)])
+
+
+def _settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
+    """The plan with the warm-up found for each scenario that leaves it to the program; `found` ones are not sought."""
+    bases = []
+    for scenario in plan.bases:
+        network = build(scenario)
+        if scenario.tree["run"].get("warm_up") == "auto":
+            days = found.get(scenario.name)
+            if days is None:
+                (settled,) = settle([network], workers=workers)
+                days = float(settled.model.run.warm_up) / 24
+            scenario = altered(scenario, [f"run.warm_up={days:g} d"])
+        bases.append(scenario)
+    return replace(plan, bases=tuple(bases))
+
+
+def _row(point: Point) -> Sequence[Any]:
+    return (point.number, point.base, point.levels, point.changes, point.key, point.replication)
+
+
+def _crew(
+    plan: SweepPlan, runs: int, workers: int | None, scheduler: str | None
+) -> AbstractContextManager[Crew[Job, Run]]:
+    bases = {scenario.name: scenario for scenario in plan.bases}
+    if scheduler is not None:
+        raise BadStudyError("clusters are not there yet")
+    count = max(1, min(workers or available_processors(), runs))
+    return Processes(work, bases, count, plan.time_limit)
+
+
+class _Progress:
+    """Which runs are done, which are in work, and which are still to be given out."""
+
+    def __init__(
+        self, plan: SweepPlan, todo: Sequence[Point], ledger: Ledger, again: bool, on_done: OnDone | None
+    ) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self.on_done = on_done
+        self.points = {point.key: point for point in reversed(todo)}  # those of one key are run once
+        self.asked: dict[str, set[int]] = {key: set() for key in self.points}
+        self.waiting: dict[str, deque[Job]] = {}
+        self.in_work = Counter[str]()
+        self.samples: dict[str, dict[int, Run | None]] = {key: {} for key in self.points}  # None: no result
+        for record in ledger.records():
+            if record.key in self.samples and (record.status == OK or not again):
+                run = None if record.figures is None else Run(record.names, record.figures, 0.0)
+                self.samples[record.key][record.replication] = run if plan.until else None
+        for point in todo:
+            self.ask(point)
+        self.before = self.done
+        self.started = time.monotonic()
+
+    @property
+    def missing(self) -> int:
+        """Runs still to be done, as far as is known."""
+        return sum(map(len, self.waiting.values()))
+
+    @property
+    def done(self) -> int:
+        return sum(len(asked & self.samples[key].keys()) for key, asked in self.asked.items())
+
+    def ask(self, point: Point) -> None:
+        """Let all runs of a point wait that it needs and does not have, as far as that can be known now."""
+        numbers = range(_first(self.plan, point.base)) if point.replication is None else [point.replication]
+        while True:
+            fresh = set(numbers) - self.asked[point.key]
+            self.asked[point.key] |= fresh
+            jobs = [n for n in sorted(fresh) if n not in self.samples[point.key]]
+            if jobs:
+                line = self.waiting.setdefault(point.key, deque())
+                line.extend(Job(point.key, point.base, point.changes, n) for n in jobs)
+                return
+            if not self.plan.until or (count := self._lacking(point)) == 0:
+                return
+            numbers = range(max(self.asked[point.key]) + 1, max(self.asked[point.key]) + 1 + count)
+
+    def _lacking(self, point: Point) -> int:
+        """How many replications the targets call for beyond those that are done."""
+        runs = [run for _, run in sorted(self.samples[point.key].items()) if run is not None]
+        if not runs:
+            return 0
+        samples: dict[tuple[str, str], dict[str, Any]] = {}
+        for at, column in enumerate(runs[0].names):
+            name, _, rest = column.partition("[")
+            if name in COLUMNS:
+                flow, _, route = rest.removesuffix("]").partition("/")
+                scale = 0.01 if name.startswith("promise") else 1.0
+                series = np.array([run.values[at] for run in runs]) * scale
+                if name.startswith("transit") or np.isfinite(series).any():
+                    samples.setdefault((flow, route), {})[COLUMNS[name]] = series
+        return more([precision(target, samples, samples, 1, self.plan.most) for target in self.plan.until])
+
+    def take(self, near: Job | None) -> Job | None:
+        """The next job: of the point that this process has at hand, of one that nobody is at, of any."""
+        own = near.key if near is not None else None
+        free = (key for key in self.waiting if not self.in_work[key])
+        key = own if own in self.waiting else next(free, None) or next(iter(self.waiting), None)
+        if key is None:
+            return None
+        line = self.waiting[key]
+        job = line.popleft()
+        if not line:
+            del self.waiting[key]
+        self.in_work[key] += 1
+        return job
+
+    def keep(self, job: Job, outcome: Run | Mishap) -> None:
+        """Write an outcome down, and see whether its point needs more."""
+        self.ledger.keep(job.key, job.replication, outcome)
+        self.in_work[job.key] -= 1
+        sample = outcome if isinstance(outcome, Run) and self.plan.until else None
+        self.samples[job.key][job.replication] = sample
+        if job.key not in self.waiting and not self.in_work[job.key]:
+            self.ask(self.points[job.key])
+        if self.on_done:
+            done, total = self.done, sum(map(len, self.asked.values()))
+            rate = (time.monotonic() - self.started) / max(1, done - self.before)
+            self.on_done(done, total, rate * (total - done))

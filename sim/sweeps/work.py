@@ -1,0 +1,81 @@
+"""One run of a sweep, where it is done: in a process of this machine or of a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sim._version import __version__
+from sim.network import Network, build
+from sim.scenario.load import Scenario, altered
+from sim.sweeps.outcomes import figures
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MODEL = ("scenario", "network", "model", "measure")  # packages that an outcome depends on
+KEPT = 4  # networks that a process keeps, for further replications of their points
+
+
+class Job(NamedTuple):
+    """One replication of one point, named by the key of the point."""
+
+    key: str
+    base: str
+    changes: tuple[str, ...]
+    replication: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of it: figures by name (NaN: unknown), and the seconds that it took."""
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    seconds: float
+
+
+_networks: OrderedDict[str, Network] = OrderedDict()
+
+
+def work(bases: Mapping[str, Scenario], job: Job) -> Run:
+    """Simulate and measure. Raises ScenarioError if the point makes no sound scenario."""
+    from sim.measure import carried, measure
+    from sim.model import simulate
+
+    started = time.perf_counter()
+    network = _network(bases, job)
+    journal = simulate(network, job.replication)
+    flows = carried(network, journal)
+    teu = zip(flows["flow"], flows["route"], flows["teu_a_year"], strict=True)
+    names, values = figures(network, measure(network, journal), teu)
+    return Run(names, values, time.perf_counter() - started)
+
+
+@cache
+def model_id() -> str:
+    """Version of the program and a hash of all code that bears on a run: another hash is another model."""
+    package = Path(__file__).parents[1]
+    parts = [package / "units.py", *(file for part in MODEL for file in sorted((package / part).glob("*.py")))]
+    code = hashlib.sha256()
+    for file in parts:
+        code.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n"))
+    return f"{__version__}+{code.hexdigest()[:12]}"
+
+
+def _network(bases: Mapping[str, Scenario], job: Job) -> Network:
+    """The network of a point, kept for its next replication."""
+    network = _networks.pop(job.key, None)
+    if network is None:
+        network = build(altered(bases[job.base], job.changes))
+    _networks[job.key] = network
+    while len(_networks) > KEPT:
+        _networks.popitem(last=False)
+    return network
