@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.network import build
+from sim.network.build import build
 from sim.scenario.faults import listed, nearest
 from sim.study.costs import COST_KINDS, KINDS
 
