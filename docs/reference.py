@@ -39,6 +39,8 @@ VALUES: dict[str, tuple[str, str]] = {
     "Space": ("room in TEU, wagons, trucks or t", "350 TEU"),
     "SpaceRate": ("an amount of TEU, wagons, trucks or t in a time", "35000 TEU/a"),
     "TimesPerHour": ("how often in a time", "12 /d"),
+    "Count": ("a whole number, 1 or more", "4"),
+    "Amount": ("a bare number, 0 or more", "22"),
     "Hours": ("a daily window, which may pass midnight", "08:00-20:00"),
     "Months": ("a share or a ratio for each month", "{jan: 25 %, feb: 20 %, …}"),
     "Variate": (
@@ -48,7 +50,6 @@ VALUES: dict[str, tuple[str, str]] = {
 }
 WORDS = {
     "Id": "id",
-    "Count": "whole number, 1 or more",
     "bool": "`true` or `false`",
     "str": "text",
     "int": "whole number",

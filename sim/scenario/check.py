@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -25,7 +26,7 @@ from sim.scenario.schema import (
     Service,
     TimetableService,
 )
-from sim.scenario.values import MONTHS, Hours, Months, Quantity, Ratio, Share, Variate
+from sim.scenario.values import MONTHS, Amount, Count, Hours, Months, Quantity, Ratio, Share, Variate
 from sim.units import told
 
 Tree = dict[str, Any]
@@ -177,13 +178,29 @@ def _faults_of(details: ErrorDetails, path: Path, here: list[Kind], top: type[Bl
             near = nearest(str(found), words)
             return [Fault((*path, "kind"), f"found {told(found)}, allowed: {', '.join(words)}", suggestion=near)]
         case "value_error" if isinstance(cause := details["ctx"]["error"], MisreadError):
-            return [Fault((*path, *fault.path), fault.message, fault.at, fault.suggestion) for fault in cause.faults]
+            return [
+                _beside_words(Fault((*path, *f.path), f.message, f.at, f.suggestion), path, here) for f in cause.faults
+            ]
     found = details["input"]
     if details["loc"][-1] == "[key]":
         return [Fault(path, f'found the key "{found}", where {ID} is due', at="key", suggestion=_as_id(found))]
-    words = [str(word) for kind in here if get_origin(kind.type) is Literal for word in get_args(kind.type)]
-    near = nearest(found, words) if isinstance(found, str) else None
+    near = nearest(found, _words(here)) if isinstance(found, str) else None
     return [Fault(path, f"found {told(found)}, where {wanted(here)} is due", suggestion=near)]
+
+
+def _words(here: list[Kind]) -> list[str]:
+    """The words that are allowed as they stand."""
+    return [str(word) for kind in here if get_origin(kind.type) is Literal for word in get_args(kind.type)]
+
+
+def _beside_words(fault: Fault, path: Path, here: list[Kind]) -> Fault:
+    """A fault of a whole value, where words are allowed as well."""
+    words = _words(here)
+    if not words or fault.path != path:
+        return fault
+    found = fault.message.partition('"')[2].partition('"')[0]
+    message = f"{fault.message.removesuffix(' is due')} or {', '.join(words)} is due"
+    return replace(fault, message=message, suggestion=nearest(found, words))
 
 
 ID = 'an id of small letters, digits and hyphens, like "aktau-alat"'
@@ -207,6 +224,8 @@ WRITTEN: dict[type, str] = {
     Hours: 'hours of the day like "08:00-20:00"',
     Share: 'a share like "25 %" or 0.25',
     Ratio: "a number like 1.2",
+    Amount: "a number of at least 0",
+    Count: "a whole number of at least 1",
 }
 
 
@@ -652,9 +671,9 @@ SENSE: tuple[Callable[[Model], list[Fault]], ...] = (
 )
 
 
-def values_of(block: object, path: Path = ()) -> Iterator[tuple[Path, Quantity | Variate | Months]]:
-    """Every quantity, variate and table of months that is written below a block, with its path."""
-    if isinstance(block, Quantity | Variate | Months):
+def values_of(block: object, path: Path = ()) -> Iterator[tuple[Path, Quantity | Count | Variate | Months]]:
+    """Every quantity, count, variate and table of months that is written below a block, with its path."""
+    if isinstance(block, Quantity | Count | Variate | Months):
         yield path, block
     elif isinstance(block, Block):
         for name in block.model_fields_set:

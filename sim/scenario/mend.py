@@ -12,7 +12,7 @@ from sim import units
 from sim.scenario import check
 from sim.scenario.faults import Fault, Path
 from sim.scenario.schema import Model
-from sim.scenario.values import Quantity, Variate
+from sim.scenario.values import Count, Quantity, Variate
 
 
 def mended(tree: check.Tree, faults: Iterable[Fault]) -> tuple[Model, frozenset[Path]] | None:
@@ -76,7 +76,7 @@ def _example(kinds: list[check.Kind]) -> str | int | None:
             return "1 h"
         if isinstance(kind.type, type) and issubclass(kind.type, Quantity) and kind.type.dimension:
             return units.EXAMPLES[kind.type.dimension]
-        if kind.type in (int, float):
+        if kind.type in (int, float, Count):
             return 1
         if kind.type is str and not kind.bounds:
             return "x"

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.scenario.values import (
+    Amount,
+    Count,
     DailyPrice,
     Decay,
     Depth,
@@ -34,7 +36,6 @@ from sim.scenario.values import (
 )
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Count = Annotated[int, Field(ge=1)]
 Direction = Literal["west", "east"]
 Effect = Literal["finish", "suspend", "do-not-start"]
 StartEffect = Literal["finish", "do-not-start"]
@@ -54,7 +55,7 @@ class Run(Block):
     length: PositiveDuration  # consignments released within it are measured
     run_out: Duration  # simulated after it, demand goes on, so that what started can arrive
     seed: Annotated[int, Field(ge=0)] = 1  # of all random streams
-    replications: Count = 20  # unless the command says otherwise
+    replications: Annotated[int, Field(ge=1)] = 20  # unless the command says otherwise
 
 
 class Source(Block):
@@ -168,7 +169,7 @@ class Berths(Block):
     """Berths or loading tracks of one kind, and what works there."""
 
     count: Count  # places for one vehicle each
-    cranes: Count = 1  # at each berth; if they are shared: of all berths of this kind together
+    cranes: Count = Count(1)  # at each berth; if they are shared: of all berths of this kind together
     shared: bool = False  # cranes: they serve vehicle by vehicle, in the order in which work on each can begin
     discharge: Variate  # time of one move (per: unit) or of the whole vehicle (per: vehicle)
     load: Variate
@@ -306,8 +307,8 @@ class Cargo(Block):
 
     title: str
     space: Space  # what one unit takes of a vehicle's capacity
-    teu: Annotated[float, Field(ge=0)] = 0.0
-    payload: Annotated[float, Field(ge=0)] = 0.0  # t
+    teu: Amount = Amount(0.0)
+    payload: Amount = Amount(0.0)  # t
     time_value: DailyPrice | None = None  # what a day under way costs the owner of the goods
     worth: Fee | None = None  # value of the goods, instead of time_value together with
     decay: Decay | None = None  # the share of it that a day costs: interest, loss of value, stocks
@@ -339,7 +340,7 @@ class Flow(Block):
     cargo: Id  # kind
     volume: SpaceRate  # "35000 TEU/a", or in units of its cargo "12750 units/a"; all routes together
     routes: dict[Id, Share]  # adds up to 1
-    block: Count = 1  # units released together: 55 for a block train
+    block: Count = Count(1)  # units released together: 55 for a block train
     arrivals: Literal["poisson", "regular"] = "poisson"  # regular: one block in each equal interval, at a random moment
     seasons: Months | None = None  # relative intensity of each month
     priority: Literal["priority", "ordinary"] = "ordinary"  # class of the cargo; priority goes first everywhere

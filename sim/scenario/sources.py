@@ -16,7 +16,7 @@ from sim.scenario.variates import Variate
 
 Number = Quantity | Variate | Months | int | float
 
-NOT_STATED = "not stated"  # counts such as berths have no room for a grade; their comments in the files tell more
+NOT_STATED = "not stated"
 BLOCKS: tuple[str, ...] = (
     *("run", "links", "seas", "calendars", "cargo", "terminals", "ports", "borders", "services", "fleets"),
     *("routes", "demand", "factors"),

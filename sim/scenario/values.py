@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sim.scenario.schema import Cargo
 
 __all__ = [
+    "Amount",
+    "Count",
     "DailyPrice",
     "Decay",
     "Depth",
@@ -291,6 +293,16 @@ class Ratio(Quantity):
     least, above = 0.0, True
 
 
+class Amount(Quantity):
+    """A bare number, 0 or more."""
+
+    least = 0.0
+
+    @classmethod
+    def parse(cls, raw: object) -> tuple[float, str]:
+        return _bare(raw, "a number of at least 0"), ""
+
+
 class Share(Quantity):
     """Between 0 and 1, written "25 %" or 0.25."""
 
@@ -311,6 +323,61 @@ class Share(Quantity):
     @classmethod
     def written(cls) -> dict[str, Any]:
         return {"anyOf": [super().written(), {"type": "number", "minimum": 0, "maximum": 1}]}
+
+
+class Count(int):
+    """A whole number of things, 1 or more, that remembers where it comes from."""
+
+    unit = ""
+    source: str | None
+    grade: str | None
+    range: tuple[float, float] | None
+    note: str | None
+
+    def __new__(cls, value: int, provenance: Provenance = NOWHERE) -> Self:
+        self = super().__new__(cls, value)
+        self.source, self.grade = provenance.source, provenance.grade
+        self.range, self.note = provenance.range, provenance.note
+        return self
+
+    @property
+    def text(self) -> str:
+        """As a planner would write it."""
+        return str(int(self))
+
+    @classmethod
+    def read(cls, raw: object) -> Self:
+        """A count from what a planner wrote: a number or a mapping; raises MisreadError."""
+        if isinstance(raw, cls):
+            return raw
+        if not isinstance(raw, dict):
+            return cls(_at((), _count, raw))
+        faults = unknown_keys(raw, ("value", *provenance.KEYS))
+        origin, more = provenance.read(raw, _count)
+        faults += more
+        value = 1
+        try:
+            if "value" in raw:
+                value = _at(("value",), _count, raw["value"])
+            elif not faults:  # else an unknown key is the likelier cause
+                faults.append(Fault((), 'key "value" is missing', at="key"))
+        except MisreadError as error:
+            faults += error.faults
+        if faults:
+            raise MisreadError(*faults)
+        return cls(value, origin)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls.read, ref=cls.__name__)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        value = {"type": "integer", "minimum": 1}
+        keys = {"value": value} | provenance.json_schema(value)
+        return {"anyOf": [value, {"type": "object", "properties": keys, "additionalProperties": False}]}
 
 
 class Months(tuple[float, ...]):
@@ -402,6 +469,12 @@ def _bare(raw: object, wanted: str) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         raise UnitError(f"found {told(raw)}, where {wanted} is due")
     return float(raw)
+
+
+def _count(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 1:
+        raise UnitError(f"found {told(raw)}, where a whole number of at least 1 is due")
+    return raw
 
 
 def _share(raw: object) -> tuple[float, str]:

@@ -16,10 +16,10 @@ from sim.scenario import check, load
 from sim.scenario.faults import Fault, Origin, ScenarioError, listed, nearest, render
 from sim.scenario.load import Scenario, altered, rendered
 from sim.scenario.scale import number, plus, setting, times, written
-from sim.scenario.schema import Block, Count, Id
+from sim.scenario.schema import Block, Id
 from sim.scenario.sources import numbers_of, ranged
 from sim.scenario.tree import Node
-from sim.scenario.values import PositiveDuration, Quantity
+from sim.scenario.values import Count, PositiveDuration, Quantity
 from sim.scenario.variates import Variate
 from sim.study import BadStudyError, read_target
 from sim.study.sequential import Target
@@ -30,6 +30,7 @@ How = Literal["set", "times", "plus", "mean"]
 Level = float | str
 
 Scalar = str | int | float | bool
+Number = Annotated[int, Field(ge=1)]
 
 
 class FactorBlock(Block):
@@ -64,7 +65,7 @@ class LatinHypercube(Block):
     """Points spread evenly over all ranges."""
 
     kind: Literal["latin-hypercube"]
-    points: Count
+    points: Number
     seed: Annotated[int, Field(ge=0)] = 1
 
 
@@ -74,7 +75,7 @@ class Morris(Block):
     kind: Literal["morris"]
     trajectories: Annotated[int, Field(ge=2)] = 10
     levels: Annotated[int, Field(ge=2)] = 4
-    realisations: Count = 20  # replications among which the further factor `realisation` chooses
+    realisations: Number = 20  # replications among which the further factor `realisation` chooses
     seed: Annotated[int, Field(ge=0)] = 1
 
 
@@ -82,8 +83,8 @@ class Sobol(Block):
     """Shares of variance: `samples` × (factors + 2) points; samples a power of 2."""
 
     kind: Literal["sobol"]
-    samples: Count = 64
-    realisations: Count = 20
+    samples: Number = 64
+    realisations: Number = 20
     seed: Annotated[int, Field(ge=0)] = 1
 
 
@@ -99,11 +100,11 @@ class SweepBlock(Block):
     set: dict[str, Any] = Field(default_factory=dict)  # path: value, for all runs
     factors: Annotated[dict[Id, FactorBlock], Field(min_length=1)]
     design: Design
-    replications: Count | None = None  # of each point; none: as the scenario says
+    replications: Number | None = None  # of each point; none: as the scenario says
     until: list[str] = Field(
         default_factory=list
     )  # targets: more replications are added to a point until they are reached
-    most: Count = 200  # replications of a point
+    most: Number = 200  # replications of a point
     outcomes: Annotated[list[str], Field(min_length=1)]
     time_limit: PositiveDuration | None = None  # of one run
 
@@ -399,13 +400,14 @@ class Reader:
             self.fault(path, "no value with a range fits", at="key")
         for first, *others in groups.values():
             value = _at_path(bases[0], first.path)
-            assert isinstance(value, Quantity | Variate)  # nothing else can have a range
+            assert isinstance(value, Quantity | Count | Variate)  # nothing else can have a range
             unit = value.unit
             size = UNITS[DIMENSION_OF[unit]][unit] if unit else 1.0
             how: How = "mean" if isinstance(value, Variate) else "set"
             paths = tuple(one.path for one in (first, *others))
             low, high = (float(f"{end / size:.10g}") for end in (first.low, first.high))
-            yield Factor(first.path, first.path, how, paths, unit, (), low, high, at=self.where(*path))
+            whole = isinstance(value, Count)
+            yield Factor(first.path, first.path, how, paths, unit, (), low, high, whole, at=self.where(*path))
 
     def try_levels(self, factor: Factor, bases: Sequence[Scenario]) -> None:
         """Whether each scenario is sound at each level of this factor alone."""
@@ -487,7 +489,7 @@ def _at_path(scenario: Scenario, path: str) -> Any:
 
 def _is_count(dotted: str) -> bool:
     kinds = check.allowed_at(tuple(dotted.split(".")))
-    return bool(kinds) and all(kind.type is int for kind in kinds)
+    return bool(kinds) and all(kind.type in (int, Count) for kind in kinds)
 
 
 def _in_one_unit(values: Iterable[Any]) -> tuple[list[float], str]:

@@ -212,3 +212,20 @@ def test_pydantic_takes_the_classes_as_types():
 def test_everything_is_offered_by_name():
     assert all(hasattr(values, name) for name in values.__all__)
     assert issubclass(Quantity, float)
+
+
+def test_a_count_is_a_whole_number_that_carries_its_provenance():
+    count = values.Count.read({"value": 3, "range": [2, 5], "source": "port", "grade": "high", "note": "of seven"})
+    assert (count, count + 1, count.text) == (3, 4, "3")
+    assert (count.range, count.source, count.grade, count.note) == ((2, 5), "port", "high", "of seven")
+    copy = pickle.loads(pickle.dumps(count))
+    assert (copy, copy.range, copy.source) == (3, (2, 5), "port")
+    assert values.Count.read(4).source is None
+
+
+@pytest.mark.parametrize(
+    "raw", [0, -1, 2.5, True, "3", None, {"value": 0}, {"valu": 3}, {"value": 3, "range": [1, 2.5]}]
+)
+def test_a_count_is_one_or_more(raw):
+    with pytest.raises(MisreadError):
+        values.Count.read(raw)

@@ -9,15 +9,12 @@ import pytest
 
 from sim.scenario.explain import unsourced
 from sim.scenario.load import Scenario, load_all
+from sim.scenario.sources import grades
 
 TABLES = runpy.run_path(str(Path(__file__).resolve().parents[2] / "docs" / "data_tables.py"))
 
 # What no source can tell, with the reason.
 CHOSEN = {
-    "cargo.container.space": "a forty-foot box is two TEU",
-    "cargo.empty-container.space": "the same",
-    "cargo.block-train.space": "55 forty-foot boxes; the length of the train has its source at the fleets",
-    "cargo.wagon.space": "the unit in which ferries are measured",
     "run.length": "a year is studied",
 }
 
@@ -41,3 +38,4 @@ def test_every_quantity_has_a_source_or_is_marked_as_an_assumption(scenarios: li
             if share == 1
         }
         assert set(unsourced(scenario)) == whole | set(CHOSEN)
+        assert grades(scenario.model)["not stated"] == 0  # bare numbers and counts as well
