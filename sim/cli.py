@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -153,20 +153,25 @@ def of_flow(command: Command) -> Command:
     return flow(click.option("--route", metavar="ID", help="Only this route.")(command))
 
 
+def takes_replications(help: str) -> Callable[[Command], Command]:
+    """How many there are to be."""
+    return click.option("-n", "--replications", type=click.IntRange(1), help=help)
+
+
+takes_workers = click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+
+
+def takes_folder(help: str) -> Callable[[Command], Command]:
+    """Where results are saved."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    return click.option("--out", type=folder, default="results", show_default=True, help=help)
+
+
 def studies(command: Command) -> Command:
     """The options of commands that simulate."""
-    replications = click.option(
-        "-n", "--replications", type=click.IntRange(1), help="How many random years; as the scenario says if not given."
-    )
+    replications = takes_replications("How many random years; as the scenario says if not given.")
     seed = click.option("--seed", type=click.IntRange(0), help="Seed of all random numbers.")
-    workers = click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
-    out = click.option(
-        "--out",
-        type=click.Path(file_okay=False, path_type=Path),
-        default="results",
-        show_default=True,
-        help="Folder for the results; each scenario has its own in it.",
-    )
+    out = takes_folder("Folder for the results; each scenario has its own in it.")
     until = click.option(
         "--until",
         metavar="TARGET",
@@ -178,7 +183,7 @@ def studies(command: Command) -> Command:
     most = click.option(
         "--max", "most", type=click.IntRange(1), help="With --until: replications at most  [default: 200]"
     )
-    return replications(until(most(seed(workers(out(command))))))
+    return replications(until(most(seed(takes_workers(out(command))))))
 
 
 can_check = click.option(
@@ -256,9 +261,10 @@ def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
 @studies
 @can_check
 @prints_json
-def run(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> None:
+def run(file: str, changes: Sequence[str], as_json: bool, check: bool, **how: Any) -> None:
     """Simulate one scenario and save the results."""
-    study([file], changes, as_json, **how)
+    with asked([file], changes, **how) as study:
+        show(study.run_and_save(check=check), study.out, as_json)
 
 
 @corridor.command()
@@ -267,13 +273,14 @@ def run(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> None:
 @studies
 @can_check
 @prints_json
-def compare(files: Sequence[str], changes: Sequence[str], as_json: bool, **how: Any) -> None:
+def compare(files: Sequence[str], changes: Sequence[str], as_json: bool, check: bool, **how: Any) -> None:
     """Compare the routes of one scenario, or several scenarios.
 
     Several are compared with the first, paired by replication: each meets the same demand and the same weather in all
     of them.
     """
-    study(files, changes, as_json, **how)
+    with asked(files, changes, **how) as study:
+        show(study.run_and_save(check=check), study.out, as_json)
 
 
 @corridor.command()
@@ -285,39 +292,30 @@ def compare(files: Sequence[str], changes: Sequence[str], as_json: bool, **how: 
 @studies
 @can_check
 @prints_json
-def cost(file: str, flows: Sequence[str], changes: Sequence[str], as_json: bool, **how: Any) -> None:
+def cost(file: str, flows: Sequence[str], changes: Sequence[str], as_json: bool, check: bool, **how: Any) -> None:
     """What each route costs and emits, and where two routes break even.
 
     USD a TEU and a t, days, generalised cost, kg CO2e well-to-wheel and tank-to-wheel. Simulates as `run` does, and
     saves the results.
     """
 
-    def show_costs(results: Sequence[Result], out: Path, as_json: bool) -> None:
-        from rich.console import Console
+    from rich.console import Console
 
-        from sim.show.tables import costs_table
+    from sim.show.tables import costs_table
 
+    with asked([file], changes, **how) as study:
+        check_priced(study.networks[0], flows)
+        (result,) = study.run_and_save(check=check)
         console = Console()
-        (result,) = results
-        if as_json:
-            print_json(result.costs_json(flows))
-        else:
-            console.print(costs_table(result, flows, console.width))
-
-    check_priced(load_network(file, changes), flows)
-    study([file], changes, as_json, tell=show_costs, **how)
+        print_json(result.costs_json(flows)) if as_json else console.print(costs_table(result, flows, console.width))
 
 
 def check_priced(network: Network, flows: Sequence[str]) -> None:
     """Refuse what would be an empty table: flows that are not compared, a scenario without prices."""
-    from sim.scenario.faults import nearest
+    from sim.study.why import chosen
 
-    compared = [name for name, flow in network.model.demand.items() if flow.compare]
     for flow in flows:
-        if flow not in compared:
-            near = nearest(flow, compared)
-            hint = f'; did you mean "{near}"?' if near else ""
-            raise click.UsageError(f'"{flow}" is no flow that is compared; allowed: {", ".join(compared)}{hint}')
+        chosen(network, flow)
     carriers = [*network.model.links.values(), *network.model.services.values()]
     if all(carrier.freight is None for carrier in carriers):
         raise click.UsageError(f"{network.name} has no freight on any link or service, so there is nothing to add up.")
@@ -339,14 +337,14 @@ def why(file: str, changes: Sequence[str], as_json: bool, flow: str | None, rout
     from sim.study.binding import records
     from sim.study.why import chosen, explained, waterfall
 
-    with asked(file, changes, **how) as (network, run_it):
-        ways = chosen(network, flow, route)
-        result = run_it(explained)
+    with asked([file], changes, "-why", **how) as study:
+        ways = chosen(study.networks[0], flow, route)
+        (result,) = study.run(explained)
         steps = waterfall(result, flow, route, named=None)
         summary = about(result) | {"steps": records(steps)}
         with unhurried():
             folder = save_part(
-                result, "why", how["out"], title="Why so many days", summary=summary,
+                result, "why", study.out, title="Why so many days", summary=summary,
                 frames={"steps": (steps, "days of each step from the free-flow time to the mean and to the P90")},
                 figures={f"why-{f}-{r}": (plot_why(result, f, r), f"the steps of {f} by {r}") for f, r in ways},
             )  # fmt: skip
@@ -366,13 +364,13 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
     from sim.study.promise import promises
     from sim.study.result import measured
 
-    with asked(file, changes, **how) as (_, run_it):
-        result = run_it(measured)
+    with asked([file], changes, "-promise", **how) as study:
+        (result,) = study.run(measured)
         table = promises(result)
         summary = about(result) | {"promises": records(table)}
         with unhurried():
             folder = save_part(
-                result, "promise", how["out"], title="How many boxes keep the published time", summary=summary,
+                result, "promise", study.out, title="How many boxes keep the published time", summary=summary,
                 frames={"promises": (table, "the share that is kept by flow and route, and the month when least is")},
                 figures={"promise": (plot_promise(result), "the share that is kept by week of release")},
             )  # fmt: skip
@@ -393,12 +391,7 @@ def binding(
     flow: str | None,
     route: str | None,
     top: int,
-    replications: int | None,
-    until: Sequence[str],
-    most: int | None,
-    seed: int | None,
-    workers: int | None,
-    out: Path,
+    **how: Any,
 ) -> None:
     """What holds the corridor up: use and queues, and what one more of each would gain.
 
@@ -409,23 +402,25 @@ def binding(
     from sim.show.save import save_part
     from sim.study.binding import find_binding
 
-    if until or most:
+    if how["until"] or how["most"]:
         raise click.UsageError("corridor binding takes a number of replications (-n), and neither --until nor --max.")
-    scenario = load_scenario(file, changes, seed)
-    with study_errors(scenario), progress(scenario.model.title) as on_done:
-        found = find_binding(scenario, replications, flow=flow, route=route, top=top, workers=workers, on_done=on_done)
-    summary = found.to_json()
-    with unhurried():
-        folder = save_part(
-            found.result, "binding", out, title="What one more would gain", summary=summary,
-            frames={
-                "gains": (found.gains.assign(changes=found.gains["changes"].map(" ".join)), "gain of each change"),
-                "facilities": (found.result.facilities(), "use, queue and waiting of each facility"),
-            },
-            figures={"binding": (plot_binding(found), "gain of each change, with intervals")},
-        )  # fmt: skip
-    answer(found.result, folder, summary if as_json else binding_table(found), interrupted=found.interrupted)
-    failed(found.failures)
+    with asked([file], changes, "-binding", **how) as study:
+        (scenario,) = study.scenarios
+        count, workers = how["replications"], how["workers"]
+        with progress(scenario.model.title) as on_done:
+            found = find_binding(scenario, count, flow=flow, route=route, top=top, workers=workers, on_done=on_done)
+        summary = found.to_json()
+        with unhurried():
+            folder = save_part(
+                found.result, "binding", study.out, title="What one more would gain", summary=summary,
+                frames={
+                    "gains": (found.gains.assign(changes=found.gains["changes"].map(" ".join)), "gain of each change"),
+                    "facilities": (found.result.facilities(), "use, queue and waiting of each facility"),
+                },
+                figures={"binding": (plot_binding(found), "gain of each change, with intervals")},
+            )  # fmt: skip
+        answer(found.result, folder, summary if as_json else binding_table(found), interrupted=found.interrupted)
+        failed(found.failures)
 
 
 @corridor.command()
@@ -515,15 +510,9 @@ def diff(before: str, after: str, changes: Sequence[str], as_json: bool) -> None
 
 
 @corridor.command()
-@click.option("-n", "--replications", type=click.IntRange(1), help="Of each case; as its scenario says if not given.")
-@click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default="results",
-    show_default=True,
-    help="Folder for evidence.md and the plot.",
-)
+@takes_replications("Of each case; as its scenario says if not given.")
+@takes_workers
+@takes_folder("Folder for evidence.md and the plot.")
 @takes_changes
 @prints_json
 def evidence(replications: int | None, workers: int | None, out: Path, changes: Sequence[str], as_json: bool) -> None:
@@ -535,10 +524,11 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
     from rich.console import Console
 
     import sim
-    from sim.show.evidence import evidence_json, evidence_table, save_evidence
+    from sim.show.evidence import check_evidence, evidence_json, evidence_table, save_evidence
     from sim.show.progress import progress
     from sim.study import StudyError
 
+    check_evidence(out)
     try:
         with progress("Evidence") as on_done:
             found = sim.evidence(replications, workers=workers, changes=changes, on_done=on_done)
@@ -616,142 +606,99 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def study(
+@dataclass
+class Study:
+    """What a command was asked to simulate, once all has been looked at that can be wrong before it begins."""
+
+    scenarios: Sequence[Scenario]
+    networks: Sequence[Network]
+    out: Path
+    how: dict[str, Any]  # replications, until, most and workers of `run_all`
+    saved: list[Result] = field(default_factory=list)
+
+    def run(self, task: Any, networks: Sequence[Network] = ()) -> list[Result]:
+        """Replications of a task on these networks; none: on all."""
+        from sim.show.progress import progress
+        from sim.study import run_all
+
+        group = networks or self.networks
+        with progress(" · ".join(network.model.title for network in group)) as on_done:
+            return run_all(group, **self.how, on_done=on_done, task=task)
+
+    def run_and_save(self, *, check: bool) -> list[Result]:
+        """The measures of all scenarios, each saved as soon as it is there."""
+        from sim.model import simulate as journal
+        from sim.show.progress import progress
+        from sim.show.save import save
+        from sim.study import check_pairing, check_targets, checked, measured, read_target, settle
+
+        check_targets([read_target(text) for text in self.how["until"]], self.networks)
+        with progress("Warm-up") as on_done:
+            self.networks = settle(self.networks, workers=self.how["workers"], on_done=on_done)
+        check_pairing(self.networks)
+        known = {
+            network.name: (scenario, network) for scenario, network in zip(self.scenarios, self.networks, strict=True)
+        }
+        # with targets all scenarios get the same replications; without, each is done and saved before the next
+        for group in [self.networks] if self.how["until"] else [[network] for network in self.networks]:
+            done = self.run(checked if check else measured, group)
+            for result in done:
+                scenario, network = known[result.scenario]
+                with unhurried():
+                    click.echo(f"{scenario.name}: writing results and plots …", err=True)
+                    first = journal(network, result.replications[0])
+                    folder = save(result, self.out, scenario=scenario, journal=first)
+                    self.saved.append(result)
+                click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)
+            if any(result.interrupted for result in done):
+                raise KeyboardInterrupt  # it came while replications ran; those that had finished are saved
+        return self.saved
+
+
+@contextmanager
+def asked(
     files: Sequence[str],
     changes: Sequence[str],
-    as_json: bool,
+    part: str = "",
+    *,
     replications: int | None,
     until: Sequence[str],
     most: int | None,
     seed: int | None,
     workers: int | None,
     out: Path,
-    check: bool,
-    tell: Callable[[Sequence[Result], Path, bool], None] | None = None,
-) -> None:
-    """Simulate, save and show one scenario, or several side by side; `tell` shows them in another way."""
-    from sim.model import simulate as journal
+) -> Iterator[Study]:
+    """What the options of `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong with the command
+    line, the scenarios, the folders and the study becomes a message and an exit code."""
     from sim.network import load_all
-    from sim.show.progress import progress
-    from sim.show.save import check_folder, save
-    from sim.study import (
-        MOST,
-        BadStudyError,
-        StudyError,
-        check_pairing,
-        check_targets,
-        checked,
-        measured,
-        read_target,
-        run_all,
-        settle,
-    )
+    from sim.show.save import check_folder
+    from sim.study import MOST, BadStudyError, StudyError
 
-    if seed is not None:
-        changes = [*changes, f"run.seed={seed}"]
-    scenarios = load_all(files, set=changes)
+    if most is not None and not until:
+        raise click.UsageError("--max is the cap of --until, which is not given.")
+    scenarios = load_all(files, set=changes if seed is None else [*changes, f"run.seed={seed}"])
     networks = build_all(scenarios)
     if len({scenario.name for scenario in scenarios}) < len(scenarios):
         raise click.UsageError("Two of the scenarios have the same name, and their results would share a folder.")
-    if most is not None and not until:
-        raise click.UsageError("--max is the cap of --until, which is not given.")
     for scenario in scenarios:
-        check_folder(out / scenario.name)
-    results: list[Result] = []
+        check_folder(out / f"{scenario.name}{part}")
+    how = {"replications": replications, "until": until, "most": most or MOST, "workers": workers}
+    study = Study(scenarios, networks, out, how)
     try:
-        check_targets([read_target(text) for text in until], networks)
-        with progress("Warm-up") as on_done:
-            networks = settle(networks, workers=workers, on_done=on_done)
-        check_pairing(networks)
-        # with targets all scenarios get the same replications; without, each is done and saved before the next
-        for group in [networks] if until else [[network] for network in networks]:
-            with progress(" · ".join(network.model.title for network in group)) as on_done:
-                done = run_all(
-                    group,
-                    replications,
-                    until=until,
-                    most=most or MOST,
-                    workers=workers,
-                    on_done=on_done,
-                    task=checked if check else measured,
-                )
-            for result in done:
-                scenario, network = next(
-                    pair for pair in zip(scenarios, networks, strict=True) if pair[0].name == result.scenario
-                )
-                with unhurried():
-                    click.echo(f"{scenario.name}: writing results and plots …", err=True)
-                    folder = save(result, out, scenario=scenario, journal=journal(network, result.replications[0]))
-                    results.append(result)
-                click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)
-            if any(result.interrupted for result in done):
-                raise KeyboardInterrupt  # it came while replications ran; those that had finished are saved
-        (tell or show)(results, out, as_json)
+        yield study
     except KeyboardInterrupt:
-        raise Stopped(results, out) from None
+        raise Stopped(study.saved, out) from None
     except BadStudyError as error:
         raise unusable(error, scenarios) from error
     except StudyError as error:
         raise FailedRuns(str(error)) from error
-    failed([failure for result in results for failure in result.failures])
+    failed([failure for result in study.saved for failure in result.failures])
 
 
 def failed(failures: Sequence[Failure]) -> None:
     """Say that replications failed, if some did."""
     if failures:
         raise FailedRuns(f"{len(failures)} replications failed and are left out; the first: {failures[0].error}")
-
-
-@contextmanager
-def study_errors(scenario: Scenario) -> Iterator[None]:
-    """What can be wrong with a study, as a message and an exit code."""
-    from sim.study import BadStudyError, StudyError
-
-    try:
-        yield
-    except BadStudyError as error:
-        raise unusable(error, [scenario]) from error
-    except StudyError as error:
-        raise FailedRuns(str(error)) from error
-
-
-def load_scenario(file: str, changes: Sequence[str], seed: int | None) -> Scenario:
-    """The scenario of a file, with the seed of the command line."""
-    from sim.network import load
-
-    return load(file, set=[*changes, f"run.seed={seed}"] if seed is not None else changes)
-
-
-@contextmanager
-def asked(
-    file: str,
-    changes: Sequence[str],
-    replications: int | None,
-    until: Sequence[str],
-    most: int | None,
-    seed: int | None,
-    workers: int | None,
-    out: Path,
-) -> Iterator[tuple[Network, Callable[[Any], Result]]]:
-    """The network of a file, and what runs a task on it as the options say; errors as messages."""
-    from sim.network import build
-    from sim.show.progress import progress
-    from sim.study import MOST
-    from sim.study import run as replications_of
-
-    if most is not None and not until:
-        raise click.UsageError("--max is the cap of --until, which is not given.")
-    scenario = load_scenario(file, changes, seed)
-    network = build(scenario)
-
-    def run_it(task: Any) -> Result:
-        with progress(scenario.model.title) as on_done:
-            return replications_of(
-                network, replications, until=until, most=most or MOST, workers=workers, on_done=on_done, task=task
-            )
-
-    with study_errors(scenario):
-        yield network, run_it
 
 
 def about(result: Result) -> dict[str, Any]:

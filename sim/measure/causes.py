@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.measure.ways import with_units
 from sim.model import Journal
+from sim.model.journal import Rows
 from sim.network import Itinerary, Network
 from sim.scenario.schema import FleetService, TimetableService
 
@@ -38,12 +40,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Carried:
-    """The boxes of one itinerary on one leg."""
+    """Boxes of one itinerary on one leg."""
 
     way: Itinerary
     number: int  # of the itinerary
     leg: int
-    rows: dict[str, Column]  # of the journal's carriages
+    rows: Rows  # of the journal's parcels
     calls: int  # in the journal
 
     @cached_property
@@ -81,9 +83,10 @@ def causes_and_stages(network: Network, journal: Journal) -> tuple[pd.DataFrame,
     """(causes, stages): mean days a box of each compared itinerary, see `Measures`."""
     hours: dict[Key, float] = defaultdict(float)
     ledger = _Ledger(network, journal)
-    boxes = np.bincount(journal.units["itinerary"][ledger.counted], minlength=len(network.itineraries))
-    for number in np.flatnonzero(boxes):
-        for entry in ledger.entries(int(number)):
+    boxes = {}
+    for number, way, mine in with_units(network, journal):
+        boxes[number] = np.count_nonzero(ledger.counted(mine))
+        for entry in ledger.entries(number, way, mine):
             hours[entry.key] += entry.total()
     rows = pd.DataFrame(
         [(*key, h / 24 / boxes[key[0]]) for key, h in hours.items() if h],
@@ -104,19 +107,22 @@ def box_hours(network: Network, journal: Journal) -> Iterator[tuple[int, pd.Data
     the hours from release to arrival; for a box that has not arrived, to those from release to the run's end.
     """
     ledger = _Ledger(network, journal)
-    for number in np.unique(journal.units["itinerary"][ledger.counted]):
-        boxes = np.flatnonzero(ledger.counted & (journal.units["itinerary"] == number))
+    for number, way, mine in with_units(network, journal):
+        boxes = np.flatnonzero(ledger.counted(mine)) + mine.start
+        if not len(boxes):
+            continue
         columns: dict[tuple[str, str], Floats] = {}
-        for entry in ledger.entries(int(number)):
+        for entry in ledger.entries(number, way, mine):
             column = columns.setdefault(entry.key[-2:], np.zeros(len(boxes)))
             column[np.searchsorted(boxes, entry.units)] += entry.each()
         names = pd.MultiIndex.from_tuples(columns, names=["cause", "place"])
         table = pd.DataFrame(np.stack(list(columns.values()), axis=1), index=boxes, columns=names)
-        yield int(number), table.loc[:, (table != 0).any()]
+        yield number, table.loc[:, (table != 0).any()]
 
 
 class _Ledger:
-    """Books the hours of the boxes of compared flows that were released within the measured period."""
+    """Books the hours of the boxes that were released within the measured period, piece by piece of each leg: the table
+    of all carriages would take many times the room of the journal."""
 
     def __init__(self, network: Network, journal: Journal) -> None:
         self.network = network
@@ -125,42 +131,38 @@ class _Ledger:
         self.calls = journal.calls
         self.end = float(self.model.run.length + self.model.run.run_out)
         self.unlimited = np.array([f.train_sets == "unlimited" for f in self.model.fleets.values()], bool)
-        released, itinerary = journal.units["released"], journal.units["itinerary"]
-        compared = np.array([self.model.demand[i.flow].compare for i in network.itineraries], bool)
-        self.counted = (released >= 0) & (released < self.model.run.length) & compared[itinerary]
-        self.legs = max((len(i.legs) for i in network.itineraries), default=0)
-        self._lay_out()
 
-    def _lay_out(self) -> None:
-        """Sort the carriages by itinerary and leg, and note when each box came to stand before each leg."""
-        rows = self.journal.carriages
-        never = ~np.isfinite(self.journal.units["finished"])
-        known = np.where(never[rows["unit"]], self.end, np.inf) >= rows["landed"]  # what is known ahead is not told
-        kept = np.flatnonzero(self.counted[rows["unit"]] & known)
-        self.position = np.cumsum(self.counted) - 1  # of a counted unit among the counted ones
-        unit = self.position[rows["unit"][kept]]
-        self.before = np.full((int(np.count_nonzero(self.counted)), self.legs + 1), np.nan)
-        self.before[:, 0] = self.journal.units["released"][self.counted]
-        self.before[unit, rows["leg"][kept] + 1] = rows["landed"][kept]
-        group = rows["itinerary"][kept] * (self.legs + 1) + rows["leg"][kept]
-        order = np.argsort(group, kind="stable")
-        self.kept = kept[order]
-        self.edges = np.searchsorted(group[order], np.arange(len(self.network.itineraries) * (self.legs + 1) + 1))
+    def counted(self, mine: slice) -> NDArray[np.bool_]:
+        """Whether each of these units was released within the measured period."""
+        released = self.journal.units["released"][mine]
+        counted: NDArray[np.bool_] = (released >= 0) & (released < self.model.run.length)
+        return counted
 
-    def entries(self, number: int) -> Iterator[Entry]:
+    def entries(self, number: int, way: Itinerary, mine: slice) -> Iterator[Entry]:
         """All hours of the counted boxes of an itinerary, leg by leg."""
-        way = self.network.itineraries[number]
+        counted = self.counted(mine)
+        never = np.isnan(self.journal.units["finished"][mine])
+        known = np.where(never, self.end, np.inf)  # until when; what is known ahead is not told
+        came = self.journal.units["released"][mine].copy()  # when each unit came to stand where it now stands
+        reached = np.zeros(len(came), np.int64)  # the leg that it waits for there
         for leg in range(len(way.legs)):
-            first = number * (self.legs + 1) + leg
-            kept = self.kept[self.edges[first] : self.edges[first + 1]]
-            if len(kept):
-                rows = {k: v[kept] for k, v in self.journal.carriages.items()}
-                yield from self._leg(Carried(way, number, leg, rows, len(self.calls["arrived"])))
-        yield from self._not_arrived(number, way)
+            for piece in self.journal.parcels.of_leg(number, leg):
+                unit = piece["unit"] - mine.start
+                rows = piece.where(counted[unit] & (piece["landed"] <= known[unit]))
+                if len(rows["unit"]):
+                    unit = rows["unit"] - mine.start
+                    yield from self._leg(Carried(way, number, leg, rows, len(self.calls["arrived"])), came[unit])
+                    came[unit], reached[unit] = rows["landed"], leg + 1
+        left = np.flatnonzero(counted & never)
+        for leg in np.unique(reached[left]):
+            waits = left[reached[left] == leg]
+            origin = way.legs[leg].origin
+            key = (number, 2.0 * leg, self._terminal(origin), NOT_ARRIVED, origin)
+            yield Entry(key, waits + mine.start, self.end - came[waits])
 
-    def _leg(self, boxes: Carried) -> Iterator[Entry]:
+    def _leg(self, boxes: Carried, came: Floats) -> Iterator[Entry]:
+        """came: when each of the boxes came to stand before this leg."""
         place = boxes.way.legs[boxes.leg].origin
-        came = self.before[self.position[boxes.rows["unit"]], boxes.leg]
         yield self._at(boxes, 0, place, "documents", boxes.rows["ready"] - came)
         if boxes.rows["call_from"][0] >= 0:
             yield from self._by_vehicle(boxes)
@@ -194,7 +196,7 @@ class _Ledger:
         yield self._at(boxes, 2, end, names.handling[1], rows["landed"] - rows["lowered"])
 
     def _waiting(
-        self, names: Labels, service: FleetService, start: str, a: dict[str, Column], rows: dict[str, Column]
+        self, names: Labels, service: FleetService, start: str, a: dict[str, Column], rows: Rows
     ) -> list[tuple[str, Column]]:
         """What a box that stands at `start` waits for, each until the moment beside it in the call `a`, in order."""
         made_up = self.unlimited[a["fleet"]]
@@ -273,18 +275,6 @@ class _Ledger:
             key = (boxes.number, 2 * boxes.leg + 1, self._stage(boxes.way, boxes.leg), cause, step.service)
             yield Entry(key, r["unit"], hours)
         yield self._at(boxes, 2, step.destination, "handling", r["landed"] - r["lowered"])
-
-    def _not_arrived(self, number: int, way: Itinerary) -> Iterator[Entry]:
-        """What has not arrived when the run ends: the hours since it last came to stand somewhere."""
-        units = self.journal.units
-        left = np.flatnonzero(self.counted & (units["itinerary"] == number) & np.isnan(units["finished"]))
-        before = self.before[self.position[left]]
-        reached = np.sum(np.isfinite(before), axis=1) - 1
-        for leg in np.unique(reached):
-            mine = reached == leg
-            origin = way.legs[leg].origin
-            key = (number, 2.0 * leg, self._terminal(origin), NOT_ARRIVED, origin)
-            yield Entry(key, left[mine], self.end - before[mine, leg])
 
     def _at(self, boxes: Carried, part: int, place: str, cause: str, hours: Column) -> Entry:
         """Hours of each box at one end of its leg: `part` 0 is the origin, 2 the destination."""

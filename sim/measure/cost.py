@@ -7,13 +7,15 @@ Storage and the value of time follow from the hours of the journal; for those bo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sim.measure.legs import Charge, Passage, Ride, hops, known_way
+from sim.measure.legs import Charge, Passage, Ride, hops
+from sim.measure.ways import with_units
 from sim.model import Journal
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Charges
@@ -31,8 +33,8 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
     `known` is False where a leg has no freight in the scenario: it stands there with 0 USD.
     """
     total: dict[tuple[str, str, int, str, str, str], tuple[float, bool]] = {}
-    for number, way in known_way(network):
-        for order, stage, kind, operator, usd, known in _costs(network, way, Stays.of(network, journal, number)):
+    for number, way, mine in with_units(network, journal):
+        for order, stage, kind, operator, usd, known in _costs(network, way, _stays(network, journal, number, mine)):
             key = (way.flow, way.route, order, stage, kind, operator)
             before, all_known = total.get(key, (0.0, True))
             total[key] = before + usd, all_known and known
@@ -44,58 +46,58 @@ def charged(network: Network, way: Itinerary) -> Iterator[tuple[int, float]]:
 
     NaN where a leg has no freight.
     """
-    none = np.empty((0, len(way.legs)))
-    for order, _, kind, _, usd, known in _costs(network, way, Stays(none, none)):
+    for order, _, kind, _, usd, known in _costs(network, way, repeat(NO_BOXES)):
         if kind in ("freight", "port", "documents"):
             yield order, usd if known else float("nan")
 
 
-@dataclass(frozen=True)
-class Stays:
-    """Hours of the measured units of one itinerary, `standing` before each leg and `riding` on it: (units, legs)."""
+class Stay(NamedTuple):
+    """Hours of the measured units of one itinerary: standing before a leg, and riding on it."""
 
     standing: Floats
     riding: Floats
 
-    @classmethod
-    def of(cls, network: Network, journal: Journal, number: int) -> Stays:
-        """From the journal. The hours add up to the transit time, or to the run's end where a unit has not arrived."""
-        run, legs = network.model.run, len(network.itineraries[number].legs)
-        released = journal.units["released"]
-        mine = np.flatnonzero((journal.units["itinerary"] == number) & (released >= 0) & (released < run.length))
-        rows = journal.carriages
-        kept = np.isin(rows["unit"], mine) & np.isfinite(rows["landed"])
-        unit, leg = np.searchsorted(mine, rows["unit"][kept]), rows["leg"][kept]
-        came = np.full((len(mine), legs + 1), np.nan)
-        lifted = np.full((len(mine), legs), np.nan)
-        came[:, 0] = released[mine]
-        came[unit, leg + 1] = rows["landed"][kept]
-        lifted[unit, leg] = rows["lifted"][kept]
-        end = float(run.length + run.run_out)
-        open_leg = np.isfinite(came[:, :-1]) & np.isnan(lifted)  # it stands there, or is under way, when the run ends
-        standing = np.nan_to_num(np.where(open_leg, end - came[:, :-1], lifted - came[:, :-1]))
-        return cls(standing, np.nan_to_num(came[:, 1:] - lifted))
+
+NO_BOXES = Stay(np.empty(0), np.empty(0))
 
 
-def _costs(network: Network, way: Itinerary, stays: Stays) -> Iterator[tuple[int, str, str, str, float, bool]]:
-    """(order, stage, kind, operator, usd, known) along the way; a row for each charge."""
+def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iterator[Stay]:
+    """Leg by leg. The hours add up to the transit time, or to the run's end where a unit has not arrived."""
+    run, released = network.model.run, journal.units["released"][mine]
+    end = float(run.length + run.run_out)
+    measured = (released >= 0) & (released < run.length)
+    came = released
+    for leg in range(len(network.itineraries[number].legs)):
+        lifted, landed = np.full((2, len(came)), np.nan)
+        for piece in journal.parcels.of_leg(number, leg):
+            rows = piece.where(np.isfinite(piece["landed"]))
+            unit = rows["unit"] - mine.start
+            lifted[unit], landed[unit] = rows["lifted"], rows["landed"]
+        left = np.where(np.isnan(lifted), end, lifted)  # it stands there, or is under way, when the run ends
+        yield Stay(*(np.nan_to_num(hours[measured]) for hours in (left - came, landed - lifted)))
+        came = landed
+
+
+def _costs(network: Network, way: Itinerary, stays: Iterator[Stay]) -> Iterator[tuple[int, str, str, str, float, bool]]:
+    """(order, stage, kind, operator, usd, known) along the way; a row for each charge. stays: of each leg."""
     cargo = network.model.cargo[network.model.demand[way.flow].cargo]
+    stay = NO_BOXES
     for hop in hops(network, way):
         if isinstance(hop, Passage):
-            waited = stays.standing[:, hop.leg] if hop.leg is not None else None
-            yield from _passage(hop, cargo, waited)
+            stay = stay if hop.leg is None else next(stays)
+            yield from _passage(hop, cargo, stay.standing)
         else:
-            yield from _ride(hop, cargo, stays.riding[:, hop.leg])
+            yield from _ride(hop, cargo, stay.riding)
 
 
-def _passage(hop: Passage, cargo: Cargo, waited: Floats | None) -> Iterator[tuple[int, str, str, str, float, bool]]:
+def _passage(hop: Passage, cargo: Cargo, waited: Floats) -> Iterator[tuple[int, str, str, str, float, bool]]:
     charges = hop.charges or Charges()
     operator = charges.operator or hop.name
     if charges.move is not None:
         yield hop.order, hop.stage, "port", operator, hop.moves * charges.move.of(cargo), True
     if hop.documents is not None:
         yield hop.order, hop.stage, "documents", f"customs {hop.country}", hop.documents.of(cargo), True
-    if waited is None:
+    if hop.leg is None:
         return
     if charges.storage is not None:
         days = _mean(np.maximum(waited - charges.free, 0.0)) / 24

@@ -115,6 +115,14 @@ class Parcels:
             if len(parcels):
                 yield self._rows(parcels)
 
+    def of_leg(self, itinerary: int, leg: int) -> Iterator[Rows]:
+        """The rows of one leg of one itinerary, in the order of recording; many of them in several pieces."""
+        mine = np.flatnonzero((self.numbers["itinerary"] == itinerary) & (self.numbers["leg"] == leg))
+        piece = (self.sizes[mine].cumsum() - 1) // ROWS
+        for parcels in np.split(mine, np.flatnonzero(np.diff(piece)) + 1):
+            if len(parcels):
+                yield self._rows(parcels)
+
     def _rows(self, parcels: Ids) -> Rows:
         counts = self.sizes[parcels]
         within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from sim.show.save import check_place
 from sim.show.style import GREY, HEAD, INK, PALE, Sheet, write
 from sim.show.tables import plain_table
 from sim.study.evidence import KINDS, TOLERANCE, TOPICS, Compared, Evidence, Figure
@@ -112,6 +115,14 @@ def evidence_json(found: Evidence) -> dict[str, Any]:
             for one in found.compared
         ],
     }
+
+
+def check_evidence(out: Path) -> None:
+    """Raise OSError, before anything is simulated, if the files could not be written into `out`."""
+    for file in (out / f"evidence{suffix}" for suffix in (".md", ".png", ".svg")):
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    check_place(out / "evidence")
 
 
 def save_evidence(found: Evidence, out: Path) -> list[Path]:

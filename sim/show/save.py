@@ -77,6 +77,11 @@ def check_folder(target: Path) -> None:
     """Raise OSError, before anything is simulated, if a result could not be written to `target`."""
     if target.exists() and not (target / RECORD).is_file():
         raise FileExistsError(errno.EEXIST, "There is something that is not a result of this program", str(target))
+    check_place(target)
+
+
+def check_place(target: Path) -> None:
+    """Raise OSError if nothing could be written to `target`."""
     trial = target.with_name(f".{target.name}.trial-{os.getpid()}")
     made = [folder for folder in (trial, *target.parents) if not folder.exists()]
     trial.mkdir(parents=True)

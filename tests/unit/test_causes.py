@@ -59,6 +59,17 @@ def test_the_causes_of_each_box_add_up_to_its_hours_to_the_bit(case: tuple[str, 
         assert never > 0
 
 
+def test_measures_lay_out_no_table_of_all_carriages() -> None:
+    """With a row a box and leg it takes many times the room of the journal."""
+    network = network_of(CORRIDOR)
+    journal = simulate(network, 0)
+    measure(network, journal)
+    tails(network, journal)
+    assert "carriages" not in vars(journal)
+    assert len(journal.carriages["unit"]) == journal.parcels.sizes.sum() > 0
+    assert "carriages" in vars(journal)
+
+
 def test_boxes_and_means_tell_the_same() -> None:
     network = network_of(CORRIDOR)
     journal = simulate(network, 0)

@@ -161,6 +161,46 @@ def test_a_folder_that_cannot_be_written_is_told_without_a_traceback(folder: Pat
     assert (folder / "taken" / "small").read_text(encoding="utf-8") == "something of yours"
 
 
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        (["run", "small.yaml"], "small"),
+        (["compare", "small.yaml", "other.yaml"], "other"),
+        (["cost", "small.yaml"], "small"),
+        (["why", "small.yaml"], "small-why"),
+        (["promise", "small.yaml"], "small-promise"),
+        (["binding", "small.yaml"], "small-binding"),
+        (["evidence"], "evidence.md"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+@pytest.mark.parametrize("occupied", [True, False], ids=["occupied", "not writable"])
+def test_a_folder_is_tried_before_anything_is_simulated(
+    folder: Path,
+    corridor: Corridor,
+    written: Written,
+    monkeypatch: pytest.MonkeyPatch,
+    name: list[str],
+    taken: str,
+    occupied: bool,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("simulated")
+
+    for place in ("sim.model.simulate", "sim.study.evidence.simulate"):
+        monkeypatch.setattr(place, refuse)
+    (folder / "other.yaml").write_text("extends: small.yaml\n", encoding="utf-8")
+    (folder / "taken" / taken).mkdir(parents=True)
+    (folder / "taken" / taken / "yours.txt").write_text("something of yours", encoding="utf-8")
+    before = written()
+    out = "taken" if occupied else "small.yaml/out"  # no folder can be made in a file, whoever asks
+    result = corridor(*name, "-n", 1, "--workers", 1, "--out", out)
+    assert result.exit_code == 1
+    assert (f"taken/{taken}: " if occupied else "Not a directory") in result.stderr
+    assert "Traceback" not in result.output
+    assert written() == before
+
+
 def test_preview_tells_load_against_capacity(corridor: Corridor, corridor_json: Callable[..., Any]) -> None:
     found = corridor_json("preview", "small.yaml")
     feeder = next(load for load in found["loads"] if load["facility"] == "feeder")
