@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.measure.storms import Phase, Storms
 from sim.measure.ways import with_units
 from sim.model import Journal
 from sim.model.journal import Rows
@@ -129,6 +130,7 @@ class _Ledger:
         self.model = network.model
         self.journal = journal
         self.calls = journal.calls
+        self.storms = Storms(network, journal.replication)
         self.end = float(self.model.run.length + self.model.run.run_out)
         self.unlimited = np.array([f.train_sets == "unlimited" for f in self.model.fleets.values()], bool)
 
@@ -180,20 +182,33 @@ class _Ledger:
         t = rows["ready"].astype(float)
         for cause, cut in self._waiting(names, service, start, a, rows):
             until = np.clip(np.where(np.isnan(cut), t, cut), t, rows["lifted"])
-            yield self._at(boxes, 0, start, cause, until - t)
+            if cause == names.crane[0]:
+                yield from self._worked(boxes, 0, start, "discharge", cause, t, until)
+            else:
+                yield self._at(boxes, 0, start, cause, until - t)
             t = until
-        yield self._at(boxes, 0, start, names.crane[0], rows["lifted"] - t)
-        yield self._at(boxes, 0, start, names.handling[0], rows["loaded"] - rows["lifted"])
+        yield from self._worked(boxes, 0, start, "load", names.crane[0], t, rows["lifted"])
+        yield from self._worked(boxes, 0, start, "load", names.handling[0], rows["lifted"], rows["loaded"])
         t = np.maximum(rows["loaded"], a["closed"])
         yield self._at(boxes, 0, start, "vessel to fill", t - rows["loaded"])
-        yield self._at(boxes, 0, start, names.crane[0], a["loaded"] - t)
+        yield from self._worked(boxes, 0, start, "load", names.crane[0], t, a["loaded"])
         yield self._at(boxes, 0, start, "weather", a["weather_out"] - a["loaded"])
         yield from self._en_route(boxes)
         yield self._at(boxes, 2, end, "weather", b["weather_in"] - b["arrived"])
         yield self._at(boxes, 2, end, names.berth[1], b["berthed"] - b["weather_in"])
         yield self._at(boxes, 2, end, "yard space", b["room"] - b["berthed"])
-        yield self._at(boxes, 2, end, names.crane[1], rows["lowered"] - b["room"])
-        yield self._at(boxes, 2, end, names.handling[1], rows["landed"] - rows["lowered"])
+        yield from self._worked(boxes, 2, end, "discharge", names.crane[1], b["room"], rows["lowered"])
+        yield from self._worked(boxes, 2, end, "discharge", names.handling[1], rows["lowered"], rows["landed"])
+
+    def _worked(
+        self, boxes: Carried, part: int, place: str, phase: Phase, cause: str, begin: Column, end: Column
+    ) -> Iterator[Entry]:
+        """Hours in which cranes work, or are waited for: those that a storm takes out of it are the weather's."""
+        service = self.model.services[boxes.way.legs[boxes.leg].service]
+        assert isinstance(service, FleetService)
+        stopped = self.storms.hours(place, service.stops[place].berth, phase, begin, end)
+        yield self._at(boxes, part, place, cause, end - begin - stopped)
+        yield self._at(boxes, part, place, "weather", stopped)
 
     def _waiting(
         self, names: Labels, service: FleetService, start: str, a: dict[str, Column], rows: Rows

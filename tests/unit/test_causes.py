@@ -91,3 +91,13 @@ def test_the_boxes_around_the_p90_are_those_late_ones() -> None:
         assert own["days"] == pytest.approx(row.mean, rel=1e-12)
         assert row.p50 < own["late_days"]
         assert own["late_days"] == pytest.approx(row.p90, rel=0.03)  # they are its neighbours on both sides
+
+
+def test_a_storm_that_stops_the_cranes_is_weather_and_no_handling() -> None:
+    """Ships enter and leave in any weather here: all weather is that of cranes that stand still."""
+    network = network_of("tests/oracles/storms-at-work.yaml", "ports.west.berths.quay.discharge=0.09375 h")
+    [(_, hours)] = box_hours(network, simulate(network, 0))
+    handling, weather = (hours[cause]["west"].to_numpy() for cause in ("handling", "weather"))
+    assert set(handling) == {0.09375}
+    assert weather.max() > 1
+    assert weather.min() == 0
