@@ -33,6 +33,7 @@ VALUES: dict[str, tuple[str, str]] = {
     "Freight": ("USD for a TEU, a unit or a t, and for each km if it says so", "0.3 USD/(TEU km)"),
     "Fee": ("USD for a TEU, a unit or a t", "50 USD/unit"),
     "DailyPrice": ("USD a day for a TEU, a unit or a t", "5 USD/(TEU d)"),
+    "Charter": ("USD for a vehicle and a time", "9000 USD/d"),
     "Decay": ("a share of a value in a time", "8 %/a"),
     "Intensity": ("CO2e for a t, a TEU or a unit and a km", "22 g/(t km)"),
     "HubIntensity": ("CO2e for a t, a TEU or a unit", "1.2 kg/t"),

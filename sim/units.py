@@ -1,7 +1,7 @@
 """Numbers with units, as a planner writes them, and floats in base units, as the model reckons with them.
 
-Base units: h, km, km/h, m, t, TEU, wagons, trucks, USD, kg CO2e; rates are per hour, but prices a day; shares are 0..1.
-`nm` is the nautical mile, `kn` the knot, `wk` seven days and `a` a year of 365 days.
+Base units: h, km, km/h, m, t, TEU, wagons, trucks, USD, kg CO2e; rates are per hour, but prices and charters a
+day; shares are 0..1. `nm` is the nautical mile, `kn` the knot, `wk` seven days and `a` a year of 365 days.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Dimension = Literal[
     "freight",
     "fee",
     "daily price",
+    "charter",
     "decay",
     "intensity",
     "hub intensity",
@@ -48,6 +49,7 @@ UNITS: dict[Dimension, dict[str, float]] = {
     "freight": {f"USD/{base}": 1.0 for base in BASES} | {f"USD/({base} km)": 1.0 for base in BASES},
     "fee": {f"USD/{base}": 1.0 for base in BASES},
     "daily price": {f"USD/({base} d)": 1.0 for base in BASES},
+    "charter": {f"USD/{unit}": 24 / hours for unit, hours in HOURS.items() if hours >= 1},
     "decay": {"%/d": 0.01, "%/a": 0.01 / 365},
     "intensity": {f"{mass}/({base} km)": kg for mass, kg in (("g", 0.001), ("kg", 1.0)) for base in BASES},
     "hub intensity": {f"{mass}/{base}": kg for mass, kg in (("kg", 1.0), ("g", 0.001)) for base in BASES},
@@ -70,6 +72,7 @@ EXAMPLES: dict[Dimension, str] = {
     "freight": "0.3 USD/(TEU km)",
     "fee": "50 USD/unit",
     "daily price": "5 USD/(TEU d)",
+    "charter": "9000 USD/d",
     "decay": "8 %/a",
     "intensity": "22 g/(t km)",
     "hub intensity": "1.2 kg/t",

@@ -6,7 +6,8 @@ Storage and the value of time follow from the hours of the journal; for those bo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from sim.scenario.schema import Cargo, Charges
 
 Floats = NDArray[np.float64]
 
-KINDS = ("freight", "port", "storage", "documents", "time value")
+KINDS = ("freight", "charter", "port", "storage", "documents", "time value")
 OWNER = "owner of the goods"
 COSTS = ("flow", "route", "order", "stage", "kind", "operator", "usd", "known")
 
@@ -33,8 +34,10 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
     `known` is False where a leg has no freight in the scenario: it stands there with 0 USD.
     """
     total: dict[tuple[str, str, int, str, str, str], tuple[float, bool]] = {}
+    charters = chartered(network, journal)
     for number, way, mine in with_units(network, journal):
-        for order, stage, kind, operator, usd, known in _costs(network, way, _stays(network, journal, number, mine)):
+        stays = _stays(network, journal, number, mine)
+        for order, stage, kind, operator, usd, known in _costs(network, way, charters, stays):
             key = (way.flow, way.route, order, stage, kind, operator)
             before, all_known = total.get(key, (0.0, True))
             total[key] = before + usd, all_known and known
@@ -42,13 +45,34 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
 
 
 def charged(network: Network, way: Itinerary) -> Iterator[tuple[int, float]]:
-    """(order of the stage, USD a unit) of all that does not hang on time: freight, moves and fees.
+    """(order of the stage, USD a unit) of all that hangs neither on time nor on what else is carried: freight, moves
+    and fees.
 
     NaN where a leg has no freight.
     """
-    for order, _, kind, _, usd, known in _costs(network, way, repeat(NO_BOXES)):
+    for order, _, kind, _, usd, known in _costs(network, way, {}, repeat(NO_BOXES)):
         if kind in ("freight", "port", "documents"):
             yield order, usd if known else float("nan")
+
+
+def chartered(network: Network, journal: Journal) -> dict[str, float]:
+    """USD for the space of one TEU, wagon and so on, of each service whose vehicles are chartered by the day.
+
+    What they cost in the measured period, idle or not, over the space that sailed within it, both ways together.
+    Unknown (NaN) if nothing sailed.
+    """
+    days = float(network.model.run.length) / 24
+    calls = journal.calls
+    left = (calls["weather_out"] >= 0) & (calls["weather_out"] < float(network.model.run.length))
+    sailed = np.bincount(calls["fleet"][left].astype(int), calls["space_out"][left], len(journal.names["fleets"]))
+    usd: dict[str, float] = defaultdict(float)
+    space: dict[str, float] = defaultdict(float)
+    for name, carried in zip(journal.names["fleets"], sailed.tolist(), strict=True):
+        fleet = network.model.fleets[name]
+        if fleet.charter is not None and fleet.train_sets != "unlimited":
+            usd[fleet.service] += float(fleet.charter) * days * (fleet.vessels or fleet.train_sets or 0)
+            space[fleet.service] += carried
+    return {service: paid / space[service] if space[service] else float("nan") for service, paid in usd.items()}
 
 
 class Stay(NamedTuple):
@@ -78,7 +102,9 @@ def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iter
         came = landed
 
 
-def _costs(network: Network, way: Itinerary, stays: Iterator[Stay]) -> Iterator[tuple[int, str, str, str, float, bool]]:
+def _costs(
+    network: Network, way: Itinerary, charters: Mapping[str, float], stays: Iterator[Stay]
+) -> Iterator[tuple[int, str, str, str, float, bool]]:
     """(order, stage, kind, operator, usd, known) along the way; a row for each charge. stays: of each leg."""
     cargo = network.model.cargo[network.model.demand[way.flow].cargo]
     stay = NO_BOXES
@@ -87,7 +113,8 @@ def _costs(network: Network, way: Itinerary, stays: Iterator[Stay]) -> Iterator[
             stay = stay if hop.leg is None else next(stays)
             yield from _passage(hop, cargo, stay.standing)
         else:
-            yield from _ride(hop, cargo, stay.riding)
+            charter = charters.get(way.legs[hop.leg].service)
+            yield from _ride(hop, cargo, charter, stay.riding)
 
 
 def _passage(hop: Passage, cargo: Cargo, waited: Floats) -> Iterator[tuple[int, str, str, str, float, bool]]:
@@ -105,8 +132,13 @@ def _passage(hop: Passage, cargo: Cargo, waited: Floats) -> Iterator[tuple[int, 
     yield hop.order, hop.stage, "time value", OWNER, _mean(waited) / 24 * day_value(cargo), True
 
 
-def _ride(hop: Ride, cargo: Cargo, riding: Floats) -> Iterator[tuple[int, str, str, str, float, bool]]:
-    for charge in hop.charges:
+def _ride(
+    hop: Ride, cargo: Cargo, charter: float | None, riding: Floats
+) -> Iterator[tuple[int, str, str, str, float, bool]]:
+    if charter is not None:
+        operator = hop.service.operator or hop.service.title
+        yield hop.order, hop.stage, "charter", operator, charter * float(cargo.space), True
+    for charge in hop.charges if charter is None else ():
         yield hop.order, hop.stage, "freight", charge.operator, _freight(charge, cargo), charge.freight is not None
     for place, country, fee in hop.borders:
         yield hop.order, f"border {place}", "documents", f"customs {country}", fee.of(cargo), True

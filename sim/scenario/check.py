@@ -622,6 +622,26 @@ def check_factors(model: Model) -> list[Fault]:
     return faults
 
 
+def check_charters(model: Model) -> list[Fault]:
+    """Who charters the vehicles of a service pays no freight beside, and charters all of them."""
+    faults = []
+    for name, fleet in model.fleets.items():
+        sisters = [other for other in model.fleets.values() if other.service == fleet.service]
+        service = model.services.get(fleet.service)
+        if fleet.charter is None:
+            continue
+        path = ("fleets", name, "charter")
+        if fleet.train_sets == "unlimited":
+            faults.append(Fault(path, "trains without number cannot be chartered by the day", at="key"))
+        if service is not None and service.freight is not None:
+            faults.append(Fault(path, f"{fleet.service} asks a freight; a charter takes its place", at="key"))
+        if any(other.charter is None for other in sisters):
+            faults.append(
+                Fault(path, f"another fleet of {fleet.service} has no charter; all have one, or none", at="key")
+            )
+    return faults
+
+
 def _check_hub(path: Path, charges: Charges | None) -> list[Fault]:
     if charges is None or charges.ttw is None:
         return []
@@ -668,6 +688,7 @@ SENSE: tuple[Callable[[Model], list[Fault]], ...] = (
     check_demand,
     check_values,
     check_factors,
+    check_charters,
 )
 
 

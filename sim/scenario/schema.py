@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim.scenario.values import (
     Amount,
+    Charter,
     Count,
     DailyPrice,
     Decay,
@@ -300,6 +301,7 @@ class Fleet(Block):
     speed: Speed | None = None  # ships
     draught: Draught | None = None  # none: depth does not matter
     accepts: list[Id]  # cargo kinds
+    charter: Charter | None = None  # of each vehicle, borne by what the service carries, instead of a freight
 
 
 class Cargo(Block):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Amount",
+    "Charter",
     "Count",
     "DailyPrice",
     "Decay",
@@ -267,6 +268,12 @@ class DailyPrice(Rate):
     """USD a day: "5 USD/(TEU d)"."""
 
     dimension, base = "daily price", "USD/(TEU d)"
+
+
+class Charter(Quantity):
+    """USD a day for the use of one vehicle, whatever it carries."""
+
+    dimension, base, least = "charter", "USD/d", 0.0
 
 
 class Decay(Quantity):

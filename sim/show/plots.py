@@ -36,6 +36,7 @@ FOREST = {"mean": "mean, days", "p90": "P90, days", "share_within": "within prom
 LEGEND_COLUMNS = 3
 COSTS = {
     "freight": "#0072B2",
+    "charter": "#56B4E9",
     "port": "#E69F00",
     "storage": "#882255",
     "documents": "#CC79A7",
@@ -241,7 +242,8 @@ def plot_costs(result: Result) -> Figure:
                 ends = [entry["generalised_low"], entry["generalised_high"]]
                 axes.plot(ends, [top + 0.15] * 2, color=INK, linewidth=1)
             axes.text(0, top + 0.29, f"paid {entry['cost']:,.0f}", size=6.5, color=GREY, va="top")
-    sheet.key([Patch(color=colour, label=kind) for kind, colour in COSTS.items()], LABELS)
+    met = [kind for kind in COSTS if (costs[kind] > 0).any()]
+    sheet.key([Patch(color=COSTS[kind], label=kind) for kind in met], LABELS)
     return sheet
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 KEY = ["flow", "route"]
-COST_KINDS = ["freight", "port", "storage", "documents"]  # what is paid
+COST_KINDS = ["freight", "charter", "port", "storage", "documents"]  # what is paid
 TIME_VALUE = "time value"  # what the owner of the goods bears
 KINDS = [*COST_KINDS, TIME_VALUE]
 TOTALS = [*KINDS, "cost", "cost_per_t", "generalised", "days", "wtw", "ttw", "wtw_g_tkm", "ttw_g_tkm"]

@@ -208,3 +208,37 @@ def test_time_as_a_share_of_the_goods_worth(priced):
     )
     assert all(math.isfinite(value) for value in one)
     assert list(other) == pytest.approx(list(one))  # 54,750 × 20 % / 365 = 30 USD a day
+
+
+NUMBERLESS = ("--set", "fleets.trains-east.train_sets=unlimited", "--set", "fleets.trains-east.charter=9 USD/d")
+CHARTERED = ("--set", "services.feeder.freight=null", "--set", "fleets.feeders.charter=7000 USD/d")
+
+
+def test_a_charter_is_borne_by_what_sails(priced, corridor_json, folder):
+    """Two feeders at 7,000 USD a day for the measured days, over the TEU that sailed within them, counted here."""
+    scenario = sim.load(priced, set=list(CHARTERED[1::2]))
+    network = build(scenario)
+    found = corridor_json("cost", "priced.yaml", "-n", 1, *CHARTERED)
+    journal = simulate(network, 0)
+    feeder = journal.names["fleets"].index("feeders")
+    calls, days = journal.calls, float(network.model.run.length) / 24
+    mine = (calls["fleet"] == feeder) & (calls["weather_out"] >= 0) & (calls["weather_out"] < 24 * days)
+    boxes = sum(int(np.isin(journal.carriages["call_from"], [call]).sum()) for call in np.flatnonzero(mine))
+    over = next(row for row in found["costs"] if row["route"] == "over" and row["kind"] == "charter")
+    assert over["usd"] == pytest.approx(2 * 7000 * days / (2 * boxes))
+    assert over["operator"] == "Small Sea Line"
+    assert not any(row["kind"] == "freight" and row["stage"] == over["stage"] for row in found["costs"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (CHARTERED[2:], "feeder asks a freight; a charter takes its place"),
+        (NUMBERLESS, "without number"),
+        (("--set", "fleets.feeders.charter=9 USD/TEU"), 'a charter like "9000 USD/d"'),
+    ],
+)
+def test_charters_that_cannot_be(priced, corridor, change, message):
+    done = corridor("validate", "priced.yaml", *change)
+    assert done.exit_code == 2
+    assert message in done.stdout + done.stderr
