@@ -55,13 +55,6 @@ class Ride:
     borders: tuple[tuple[str, str, Fee], ...]  # name and country of each border that asks for a fee
 
 
-def known_way(network: Network) -> Iterator[tuple[int, Itinerary]]:
-    """The itineraries of compared flows with their numbers."""
-    for number, way in enumerate(network.itineraries):
-        if network.model.demand[way.flow].compare:
-            yield number, way
-
-
 def hops(network: Network, way: Itinerary) -> Iterator[Passage | Ride]:
     """Passages and rides by turns, from origin to destination."""
     for leg, step in enumerate(way.legs):
