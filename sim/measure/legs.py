@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sim.measure.ways import ride_name, stop_name
 from sim.network import Itinerary, Network
 from sim.network.build import Section
 from sim.scenario.schema import Carriage, Charges, Factor, Service
@@ -71,7 +72,7 @@ def _passage(network: Network, place: str, leg: int, *, first: bool = False, las
     papers = terminal.documents if terminal is not None and between else None
     return Passage(
         order=2 * leg,
-        stage=f"{spot.name} port" if place in model.ports else spot.name,
+        stage=stop_name(network, place),
         leg=None if last else leg,
         moves=2 if between else 1,
         name=spot.name,
@@ -86,13 +87,12 @@ def _ride(network: Network, way: Itinerary, leg: int) -> Ride:
     service = model.services[step.service]
     sections = network.sections(step.service, step.origin)
     east = model.demand[way.flow].direction == "east"
-    mode = model.links[sections[0].link].mode if sections[0].link else "sea"
     names = model.places
     passed = [section.end for section in sections[:-1] if section.end in model.borders]
     fees = [(names[place].name, names[place].country, model.borders[place].fee) for place in passed]
     return Ride(
         order=2 * leg + 1,
-        stage=f"{mode} {names[step.origin].name}–{names[step.destination].name}",
+        stage=ride_name(network, step),
         leg=leg,
         service=service,
         charges=tuple(_charges(network, service, sections, east)),
