@@ -334,7 +334,7 @@ def why(file: str, changes: Sequence[str], as_json: bool, flow: str | None, rout
     """
     from sim.show.save import save_part
     from sim.show.why import plot_why, why_table
-    from sim.study.binding import records
+    from sim.study.plain import records
     from sim.study.why import chosen, explained, waterfall
 
     with asked([file], changes, "-why", **how) as study:
@@ -360,7 +360,7 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
     """How often the published time of each route is kept, and when it fails most."""
     from sim.show.promise import plot_promise, promise_table
     from sim.show.save import save_part
-    from sim.study.binding import records
+    from sim.study.plain import records
     from sim.study.promise import promises
     from sim.study.result import measured
 
@@ -703,8 +703,7 @@ def failed(failures: Sequence[Failure]) -> None:
 
 def about(result: Result) -> dict[str, Any]:
     """Which runs an answer stands on, for JSON."""
-    names = ("scenario", "model_version", "seed")
-    return {name: getattr(result, name) for name in names} | {"replications": len(result.replications)}
+    return result.about()
 
 
 def answer(result: Result, folder: Path, said: Any, *, interrupted: bool = False) -> None:

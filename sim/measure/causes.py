@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.measure.storms import Phase, Storms
-from sim.measure.ways import with_units
+from sim.measure.ways import ride_name, stop_name, with_units
 from sim.model import Journal
 from sim.model.journal import Rows
 from sim.network import Itinerary, Network
@@ -159,7 +159,7 @@ class _Ledger:
         for leg in np.unique(reached[left]):
             waits = left[reached[left] == leg]
             origin = way.legs[leg].origin
-            key = (number, 2.0 * leg, self._terminal(origin), NOT_ARRIVED, origin)
+            key = (number, 2.0 * leg, stop_name(self.network, origin), NOT_ARRIVED, origin)
             yield Entry(key, waits + mine.start, self.end - came[waits])
 
     def _leg(self, boxes: Carried, came: Floats) -> Iterator[Entry]:
@@ -253,7 +253,7 @@ class _Ledger:
 
     def _en_route(self, boxes: Carried) -> Iterator[Entry]:
         """The links and border stops of each trip."""
-        stage, order = self._stage(boxes.way, boxes.leg), 2.0 * boxes.leg + 1
+        stage, order = ride_name(self.network, boxes.way.legs[boxes.leg]), 2.0 * boxes.leg + 1
         table = self.journal.segments
         mine = boxes.on_board[table["call"]] > 0
         s = {k: v[mine] for k, v in table.items()}
@@ -287,22 +287,11 @@ class _Ledger:
             ("documents", r["documents"]),
             (late, r["lowered"] - r["lifted"] - r["moving"] - r["documents"]),
         ):
-            key = (boxes.number, 2 * boxes.leg + 1, self._stage(boxes.way, boxes.leg), cause, step.service)
+            key = (boxes.number, 2 * boxes.leg + 1, ride_name(self.network, step), cause, step.service)
             yield Entry(key, r["unit"], hours)
         yield self._at(boxes, 2, step.destination, "handling", r["landed"] - r["lowered"])
 
     def _at(self, boxes: Carried, part: int, place: str, cause: str, hours: Column) -> Entry:
         """Hours of each box at one end of its leg: `part` 0 is the origin, 2 the destination."""
-        key = (boxes.number, 2 * boxes.leg + part, self._terminal(place), cause, place)
+        key = (boxes.number, 2 * boxes.leg + part, stop_name(self.network, place), cause, place)
         return Entry(key, boxes.rows["unit"], hours)
-
-    def _terminal(self, place: str) -> str:
-        name = self.model.places[place].name
-        return f"{name} port" if place in self.model.ports else name
-
-    def _stage(self, way: Itinerary, leg: int) -> str:
-        step = way.legs[leg]
-        first = self.network.ways[step.service][0]
-        kind = self.model.links[first.link].mode if first.link else "sea"
-        names = self.model.places
-        return f"{kind} {names[step.origin].name}–{names[step.destination].name}"

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from sim.measure.legs import Ride, hops, known_way
+from sim.measure.legs import Ride, hops
+from sim.measure.ways import compared
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Factor, Running
 
@@ -26,7 +27,7 @@ def emission_frame(network: Network) -> pd.DataFrame:
 
     `known` is False where a leg has no factor in the scenario for all of its km: these count with 0 kg.
     """
-    rows = [(way.flow, way.route, *row) for _, way in known_way(network) for row in _emissions(network, way)]
+    rows = [(way.flow, way.route, *row) for _, way in compared(network) for row in _emissions(network, way)]
     return pd.DataFrame(rows, columns=list(EMISSIONS))
 
 

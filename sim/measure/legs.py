@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sim.measure.ways import ride_name, stop_name
 from sim.network import Itinerary, Network
 from sim.network.build import Section
 from sim.scenario.schema import Carriage, Charges, Factor, Service
@@ -55,13 +56,6 @@ class Ride:
     borders: tuple[tuple[str, str, Fee], ...]  # name and country of each border that asks for a fee
 
 
-def known_way(network: Network) -> Iterator[tuple[int, Itinerary]]:
-    """The itineraries of compared flows with their numbers."""
-    for number, way in enumerate(network.itineraries):
-        if network.model.demand[way.flow].compare:
-            yield number, way
-
-
 def hops(network: Network, way: Itinerary) -> Iterator[Passage | Ride]:
     """Passages and rides by turns, from origin to destination."""
     for leg, step in enumerate(way.legs):
@@ -78,7 +72,7 @@ def _passage(network: Network, place: str, leg: int, *, first: bool = False, las
     papers = terminal.documents if terminal is not None and between else None
     return Passage(
         order=2 * leg,
-        stage=f"{spot.name} port" if place in model.ports else spot.name,
+        stage=stop_name(network, place),
         leg=None if last else leg,
         moves=2 if between else 1,
         name=spot.name,
@@ -93,13 +87,12 @@ def _ride(network: Network, way: Itinerary, leg: int) -> Ride:
     service = model.services[step.service]
     sections = network.sections(step.service, step.origin)
     east = model.demand[way.flow].direction == "east"
-    mode = model.links[sections[0].link].mode if sections[0].link else "sea"
     names = model.places
     passed = [section.end for section in sections[:-1] if section.end in model.borders]
     fees = [(names[place].name, names[place].country, model.borders[place].fee) for place in passed]
     return Ride(
         order=2 * leg + 1,
-        stage=f"{mode} {names[step.origin].name}–{names[step.destination].name}",
+        stage=ride_name(network, step),
         leg=leg,
         service=service,
         charges=tuple(_charges(network, service, sections, east)),

@@ -17,6 +17,7 @@ from sim.measure.cost import cost_frame
 from sim.measure.emissions import emission_frame
 from sim.measure.facilities import facility_frames, fleet_frame, link_frame
 from sim.measure.releases import releases
+from sim.measure.ways import with_units
 from sim.model import Journal
 from sim.network import Network
 
@@ -80,19 +81,12 @@ def measure(network: Network, journal: Journal) -> Measures:
 
 def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
     run = network.model.run
-    itinerary = journal.units["itinerary"]
-    released = journal.units["released"].astype(float)
-    finished = journal.units["finished"].astype(float)
-    inside = (released >= 0) & (released < run.length)
-    edges = np.searchsorted(itinerary, np.arange(len(network.itineraries) + 1))  # units stand in order of itineraries
     rows, bins = [], []
-    for number, way in enumerate(network.itineraries):
-        flow = network.model.demand[way.flow]
-        if not flow.compare:
-            continue
-        mine = np.flatnonzero(inside[edges[number] : edges[number + 1]]) + edges[number]
-        days = (finished[mine] - released[mine]) / 24
-        rows.append(_row(network, way.flow, way.route, days, (run.length + run.run_out - released[mine]) / 24))
+    for _, way, mine in with_units(network, journal):
+        released, finished = journal.units["released"][mine], journal.units["finished"][mine]
+        inside = (released >= 0) & (released < run.length)
+        days = (finished - released)[inside] / 24
+        rows.append(_row(network, way.flow, way.route, days, (run.length + run.run_out - released[inside]) / 24))
         counts = np.bincount((days[np.isfinite(days)] / BIN_DAYS).astype(int))
         filled = np.flatnonzero(counts)
         bins.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from sim.measure.ways import with_units
 from sim.model import Journal
 from sim.network import Network
 
@@ -17,21 +18,17 @@ def releases(network: Network, journal: Journal) -> pd.DataFrame:
     of them arrived no later than the route's published time (NaN: it has none)."""
     run = network.model.run
     first = int(np.floor(-run.warm_up / 24))
-    itinerary, released = journal.units["itinerary"], journal.units["released"]
-    under_way = np.fmin(journal.units["finished"], run.length + run.run_out) - released
-    edges = np.searchsorted(itinerary, np.arange(len(network.itineraries) + 1))  # units stand in order of itineraries
     frames = []
-    for number, way in enumerate(network.itineraries):
-        if not network.model.demand[way.flow].compare:
-            continue
-        mine = slice(edges[number], edges[number + 1])
-        followed = released[mine] < run.length
-        day = np.floor(released[mine][followed] / 24).astype(int) - first
-        boxes, hours = np.bincount(day), np.bincount(day, under_way[mine][followed])
+    for _, way, mine in with_units(network, journal):
+        followed = journal.units["released"][mine] < run.length
+        released, finished = (journal.units[name][mine][followed] for name in ("released", "finished"))
+        day = np.floor(released / 24).astype(int) - first
+        boxes = np.bincount(day)
+        hours = np.bincount(day, np.fmin(finished, run.length + run.run_out) - released)
         filled = np.flatnonzero(boxes)
         promise = network.model.routes[way.route].promise
-        transit = (journal.units["finished"] - released)[mine][followed]
-        kept = np.bincount(day, transit / 24 <= promise.high / 24) if promise else np.full(len(boxes), np.nan)
+        transit = (finished - released) / 24
+        kept = np.bincount(day, transit <= promise.high / 24) if promise else np.full(len(boxes), np.nan)
         rows = (way.flow, way.route, filled + first, boxes[filled], hours[filled] / 24, kept[filled])
         frames.append(pd.DataFrame(dict(zip(COLUMNS, rows, strict=True))))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))

@@ -1,4 +1,4 @@
-"""The flows that are compared: their ways and their boxes."""
+"""The flows that are compared: their ways, their boxes, and the names of the stages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sim.model import Journal
-from sim.network import Itinerary, Network
+from sim.network import Itinerary, Leg, Network
 
 
 def compared(network: Network) -> Iterator[tuple[int, Itinerary]]:
@@ -23,3 +23,16 @@ def with_units(network: Network, journal: Journal) -> Iterator[tuple[int, Itiner
     edges = np.searchsorted(journal.units["itinerary"], numbers)  # units stand in order of itineraries
     for number, way in compared(network):
         yield number, way, slice(int(edges[number]), int(edges[number + 1]))
+
+
+def stop_name(network: Network, place: str) -> str:
+    """A stage where boxes are lifted: "Aktau port"."""
+    name = network.model.places[place].name
+    return f"{name} port" if place in network.model.ports else name
+
+
+def ride_name(network: Network, leg: Leg) -> str:
+    """A stage under way: "rail Altynkol–Aktau"."""
+    first, names = network.ways[leg.service][0], network.model.places
+    mode = network.model.links[first.link].mode if first.link else "sea"
+    return f"{mode} {names[leg.origin].name}–{names[leg.destination].name}"

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import networkx as nx
 
-from sim.scenario.faults import Fault, Path, nearest
+from sim.scenario.faults import Fault, Path, hint, nearest
 from sim.scenario.load import Scenario
 from sim.scenario.schema import Fleet, FleetService, Flow, Model, Port, Route, Service, Terminal
 
@@ -228,9 +228,7 @@ def _legs(model: Model, ways: Ways, carried: dict[str, set[str]], flow: Flow, ro
     points = _waypoints(flow, route)
     for point in points:
         if point not in graph:
-            near = nearest(point, graph)
-            hint = f'; did you mean "{near}"?' if near else ""
-            return f"no service that carries {flow.cargo} stops at waypoint {point}{hint}"
+            return f"no service that carries {flow.cargo} stops at waypoint {point}{hint(nearest(point, graph))}"
     legs: list[Leg] = []
     for a, b in pairwise(points):
         # no place is passed twice, and no waypoint before its turn

@@ -52,8 +52,12 @@ class ScenarioError(Exception):
 
 def render(origin: Origin, message: str, suggestion: str | None = None) -> str:
     """One line of an error report."""
-    hint = f'; did you mean "{suggestion}"?' if suggestion else ""
-    return f"{origin}: error: {message}{hint}"
+    return f"{origin}: error: {message}{hint(suggestion)}"
+
+
+def hint(suggestion: str | None) -> str:
+    """The end of a message: what may have been meant, if anything comes near."""
+    return f'; did you mean "{suggestion}"?' if suggestion else ""
 
 
 def nearest(name: str, allowed: Iterable[str], alike: float = 0.6) -> str | None:

@@ -17,10 +17,7 @@ from sim.scenario.variates import Variate
 Number = Quantity | Variate | Months | int | float
 
 NOT_STATED = "not stated"
-BLOCKS: tuple[str, ...] = (
-    *("run", "links", "seas", "calendars", "cargo", "terminals", "ports", "borders", "services", "fleets"),
-    *("routes", "demand", "factors"),
-)
+WITHOUT = ("places", "sources")  # blocks that tell where places lie, and who says so
 CHOICES = {("run", "length"), ("run", "seed"), ("run", "replications")}  # what is studied, and how: nothing to be known
 SETTINGS = {"gauge", "via"}  # told by the name of the thing, or for the map only
 
@@ -52,7 +49,7 @@ def sources(scenario: Scenario) -> tuple[Sourced, ...]:
     model = scenario.model
     known = {".".join(path): value for path, value in numbers_of(model)}
     found = []
-    for block in BLOCKS:
+    for block in type(model).model_fields:
         for part in explain(scenario, block).parts if block in scenario.tree else ():
             if part.path not in known:
                 continue
@@ -126,7 +123,7 @@ def numbers_of(block: object, path: Path = ()) -> Iterator[tuple[Path, Number]]:
     elif isinstance(block, Block):
         names = (name for name in type(block).model_fields if name in block.model_fields_set)
         for name in names:
-            if not (path == () and name not in BLOCKS) and name not in SETTINGS and (*path, name) not in CHOICES:
+            if not (path == () and name in WITHOUT) and name not in SETTINGS and (*path, name) not in CHOICES:
                 yield from numbers_of(getattr(block, name), (*path, name))
     elif isinstance(block, dict):
         for name, value in block.items():

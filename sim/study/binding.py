@@ -6,7 +6,6 @@ order of the waiting that they could take away, each with the same demand and we
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from sim.network import Network, build, load_share
 from sim.scenario.load import altered
 from sim.scenario.scale import setting, times
 from sim.scenario.schema import Documents, FleetService
+from sim.study.plain import records
 from sim.study.replicate import Failure, OnDone, replicate
 from sim.study.result import Result, run
 from sim.study.statistics import bonferroni, paired_difference
@@ -71,11 +71,7 @@ class Binding:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; null is what is unknown."""
-        return {
-            "scenario": self.result.scenario,
-            "model_version": self.result.model_version,
-            "seed": self.result.seed,
-            "replications": len(self.result.replications),
+        return self.result.about() | {
             "ways": [{"flow": flow, "route": route} for flow, route in self.ways],
             "facilities": records(self.result.facilities()),
             "fleets": records(fleets(self.result)),
@@ -186,10 +182,15 @@ def _gain(
 
 def _figures(frame: pd.DataFrame, ways: Sequence[Way]) -> tuple[float, float]:
     """(mean days a box, TEU a year) of the boxes of these flows and routes together."""
-    mine = frame[[way in ways for way in zip(frame["flow"], frame["route"], strict=True)]]
+    mine = _of(frame, ways)
     boxes = mine["boxes"].sum()
     days = (mine["boxes"] * mine["mean"]).sum() / boxes if boxes else float("nan")
     return float(days), float(mine["teu_a_year"].sum())
+
+
+def _of(frame: pd.DataFrame, ways: Sequence[Way]) -> pd.DataFrame:
+    """The rows of these flows and routes."""
+    return frame[[way in ways for way in zip(frame["flow"], frame["route"], strict=True)]]
 
 
 def _sorted(gains: Iterable[dict[str, Any] | None]) -> pd.DataFrame:
@@ -206,17 +207,6 @@ def fleets(result: Result) -> pd.DataFrame:
     """One row a fleet: vehicles, voyages of each, load factors, shares of its time; means over the replications."""
     frame = result.frames["fleets"].drop(columns="replication")
     return frame.groupby(["fleet", "service"], as_index=False, sort=False).mean()
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows for JSON, which has no NaN and no tuples."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def candidates(scenario: Scenario, network: Network, result: Result, ways: Sequence[Way]) -> list[Candidate]:
@@ -353,7 +343,6 @@ def _waiting(result: Result, ways: Sequence[Way]) -> dict[tuple[str, str], float
     """Mean days a box of these flows and routes, by cause and place."""
     causes, carried = result.frames["causes"], result.frames["carried"]
     table = causes.merge(carried[["replication", "flow", "route", "boxes"]], on=["replication", "flow", "route"])
-    mine = table[[way in ways for way in zip(table["flow"], table["route"], strict=True)]]
-    inside = carried[[way in ways for way in zip(carried["flow"], carried["route"], strict=True)]]
-    total = (mine["days"] * mine["boxes"]).groupby([mine["cause"], mine["place"]]).sum() / inside["boxes"].sum()
+    mine, boxes = _of(table, ways), _of(carried, ways)["boxes"].sum()
+    total = (mine["days"] * mine["boxes"]).groupby([mine["cause"], mine["place"]]).sum() / boxes
     return dict(zip(total.index.to_flat_index(), total.astype(float), strict=True))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from sim._version import __version__
@@ -13,6 +14,7 @@ from sim.scenario.sources import grades
 from sim.study.atlas import Atlas, atlas_of
 from sim.study.costs import STAGE, TOTALS, break_even, route_totals, stage_costs, stage_emissions
 from sim.study.errors import BadStudyError, StudyError
+from sim.study.plain import record, records
 from sim.study.replicate import Failure, OnDone, replicate
 from sim.study.sequential import MOST, Precision, Target, check_targets, more, precision, read_target
 from sim.study.statistics import Difference, bonferroni, estimate, intervals, paired_difference
@@ -167,6 +169,11 @@ class Result:
         """Whether the scenario has any price."""
         return bool((self.frames["costs"]["usd"] > 0).any())
 
+    def about(self) -> dict[str, Any]:
+        """Which runs it stands on: the head of every object of `--json`."""
+        names = ("scenario", "model_version", "seed")
+        return {name: getattr(self, name) for name in names} | {"replications": len(self.replications)}
+
     def costs_json(self, flows: Sequence[str] = ()) -> dict[str, Any]:
         """The object of `corridor cost --json`: routes, their costs and emissions by stage, and break-even values."""
         tables = {
@@ -175,42 +182,22 @@ class Result:
             "emissions": self.emissions(),
             "break_even": self.break_even(),
         }
-        return {
-            "scenario": self.scenario,
-            "model_version": self.model_version,
-            "seed": self.seed,
-            "replications": len(self.replications),
-            **{
-                name: [
-                    {key: _number(value) for key, value in row.items()}
-                    for row in table.to_dict("records")
-                    if not flows or row["flow"] in flows or row.get("other_flow") in flows
-                ]
-                for name, table in tables.items()
-            },
+        return self.about() | {
+            name: [row for row in records(table) if not flows or row["flow"] in flows or row.get("other_flow") in flows]
+            for name, table in tables.items()
         }
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json`, as plain dicts and lists; docs/results.schema.json describes it."""
         causes = self.causes()
-        return {
-            "scenario": self.scenario,
-            "model_version": self.model_version,
-            "seed": self.seed,
-            "replications": len(self.replications),
+        return self.about() | {
             "warm_up_days": self.warm_up_days,
-            "warm_up": _plain(self.loading_in()),
+            "warm_up": record(asdict(self.loading_in())),
             "grades": dict(self.grades),
-            "until": [_plain(found) for found in self.until],
+            "until": [record(asdict(found)) for found in self.until],
             "routes": [_route_json(row, causes) for row in self.summary().to_dict("records")],
-            "facilities": [
-                {"place": row["place"], "facility": row["facility"], **{name: _number(row[name]) for name in USE}}
-                for row in self.facilities().to_dict("records")
-            ],
-            "route_differences": [
-                {name: _number(value) for name, value in row.items()}
-                for row in self.route_differences().to_dict("records")
-            ],
+            "facilities": records(self.facilities()[["place", "facility", *USE]]),
+            "route_differences": records(self.route_differences()),
         }
 
     def _over_replications(
@@ -267,32 +254,25 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json` for several scenarios; docs/results.schema.json describes it."""
-        names = ["scenario", *KEY, "measure", *PAIRED]
+        names = ["scenario", *KEY, "measure", *PAIRED, "separated"]
         return {
             "baseline": self.base.scenario,
             "confidence": self.confidence,
             "scenarios": [result.to_json() for result in self.results],
-            "differences": [
-                {name: _number(row[name]) for name in names} | {"separated": bool(row["separated"])}
-                for row in self.differences().to_dict("records")
-            ],
+            "differences": records(self.differences()[names]),
         }
 
 
-def measured(network: Network, replication: int) -> Measures:
-    """Simulate one replication and measure it."""
+def measured(network: Network, replication: int, *, check: bool = False) -> Measures:
+    """Simulate one replication and measure it. With `check` every box, vehicle and place is accounted for after every
+    event; raises ConservationError."""
     from sim.measure import measure
     from sim.model import simulate
 
-    return measure(network, simulate(network, replication))
+    return measure(network, simulate(network, replication, check=check))
 
 
-def checked(network: Network, replication: int) -> Measures:
-    """The same, accounting for every box, vehicle and place after every event; raises ConservationError."""
-    from sim.measure import measure
-    from sim.model import simulate
-
-    return measure(network, simulate(network, replication, check=True))
+checked = partial(measured, check=True)
 
 
 def run(
@@ -572,27 +552,15 @@ def _route_json(row: Mapping[Any, Any], causes: pd.DataFrame) -> dict[str, Any]:
     own = causes[(causes["flow"] == row["flow"]) & (causes["route"] == row["route"])]
     return {
         **{name: row[name] for name in ("flow", "origin", "destination", "route", "direction", "cargo")},
-        **{name: _number(row[name]) for name in COUNTS},
+        **record({name: row[name] for name in COUNTS}),
         "days": {
-            name: {
-                "value": _number(row[name]),
-                "low": _number(row[f"{name}_low"]),
-                "high": _number(row[f"{name}_high"]),
-                "at_least": _number(row[f"{name}_at_least"]),
-            }
+            name: record({"value": row[name]} | {end: row[f"{name}_{end}"] for end in ("low", "high", "at_least")})
             for name in DAYS
         },
-        "promise": {
-            "low": _number(row["promise_low"]),
-            "high": _number(row["promise_high"]),
-            "share_within": _number(row["share_within"]),
-            "share_late": _number(row["share_late"]),
-        },
-        "causes": [
-            {"cause": cause["cause"], "place": cause["place"], "days": _number(cause["days"])}
-            for cause in own.to_dict("records")
-            if cause["days"] > 0
-        ],
+        "promise": record(
+            {"low": row["promise_low"], "high": row["promise_high"]} | {name: row[name] for name in SHARES[:2]}
+        ),
+        "causes": records(own.loc[own["days"] > 0, ["cause", "place", "days"]]),
     }
 
 
@@ -606,13 +574,3 @@ def _at_least(routes: pd.DataFrame, followed_days: float) -> pd.DataFrame:
 def _gain(difference: Difference) -> dict[str, float | None]:
     values = (difference.value, difference.low, difference.high, difference.correlation, difference.variance_ratio)
     return dict(zip(GAIN, values, strict=True))
-
-
-def _plain(record: LoadingIn | Precision) -> dict[str, Any]:
-    """A record of a study for JSON."""
-    return {name: _number(value) for name, value in asdict(record).items()}
-
-
-def _number(value: Any) -> Any:
-    """JSON has no NaN: what is unknown is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim import units
-from sim.scenario.faults import listed, nearest
+from sim.scenario.faults import hint, listed, nearest
 from sim.study.errors import BadStudyError
 from sim.study.statistics import bonferroni, intervals
 
@@ -112,9 +112,7 @@ def read_target(text: str) -> Target:
         raise BadStudyError(f'found "{text}", where a target like "{EXAMPLE}" is due')
     name, amount = match["name"], match["amount"]
     if name not in NAMES:
-        meant = nearest(name, NAMES)
-        hint = f'; did you mean "{meant}"?' if meant else ""
-        raise BadStudyError(f'found "{name}" in "{text}", allowed: {", ".join(NAMES)}{hint}')
+        raise BadStudyError(f'found "{name}" in "{text}", allowed: {", ".join(NAMES)}{hint(nearest(name, NAMES))}')
     shares = name.partition(".")[2] in ("within", "late")
     relative = amount.endswith("%")
     if shares and not relative:
@@ -124,8 +122,7 @@ def read_target(text: str) -> Target:
     try:
         value = units.parse(amount, "share" if relative else "time")[0]
     except units.UnitError as error:
-        hint = f'; did you mean "{error.suggestion}"?' if error.suggestion else ""
-        raise BadStudyError(f'{error.message}, in "{text}"{hint}') from None
+        raise BadStudyError(f'{error.message}, in "{text}"{hint(error.suggestion)}') from None
     if not value > 0:
         raise BadStudyError(f'found "{amount}" in "{text}", which is not more than 0')
     half = value if relative else value / 24
@@ -150,11 +147,8 @@ def check_targets(targets: Sequence[Target], networks: Sequence[Network]) -> Non
                 raise BadStudyError(f'"{target.text}": {network.name} compares no flow that has it')
             for found, allowed in ((target.flow, flows), (target.route, routes)):
                 if found is not None and found not in allowed:
-                    meant = nearest(found, allowed)
-                    hint = f'; did you mean "{meant}"?' if meant else ""
-                    raise BadStudyError(
-                        f'"{target.text}": found "{found}", allowed in {network.name}: {listed(allowed)}{hint}'
-                    )
+                    known = f"{listed(allowed)}{hint(nearest(found, allowed))}"
+                    raise BadStudyError(f'"{target.text}": found "{found}", allowed in {network.name}: {known}')
 
 
 def precision(target: Target, samples: Samples, base: Samples, scenarios: int, most: int) -> Precision:

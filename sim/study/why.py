@@ -46,15 +46,13 @@ def explained(network: Network, replication: int) -> Explained:
 
 def chosen(network: Network, flow: str | None = None, route: str | None = None) -> list[tuple[str, str]]:
     """The compared flows and routes with these ids, all without. Raises BadStudyError where there are none."""
-    from sim.scenario.faults import nearest
+    from sim.scenario.faults import hint, nearest
 
     ways = [(i.flow, i.route) for i in network.itineraries if network.model.demand[i.flow].compare]
     for name, wanted, known in (("flow", flow, [w[0] for w in ways]), ("route", route, [w[1] for w in ways])):
         if wanted is not None and wanted not in known:
-            allowed = ", ".join(dict.fromkeys(known))
-            near = nearest(wanted, known)
-            hint = f'; did you mean "{near}"?' if near else ""
-            raise BadStudyError(f'"{wanted}" is not a {name} that is compared, these are: {allowed}{hint}')
+            allowed = ", ".join(dict.fromkeys(known)) + hint(nearest(wanted, known))
+            raise BadStudyError(f'"{wanted}" is not a {name} that is compared, these are: {allowed}')
     found = [way for way in ways if flow in (None, way[0]) and route in (None, way[1])]
     if not found:
         what = f"{flow} does not take the route {route}" if flow else "no flow is compared"

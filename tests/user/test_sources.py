@@ -10,8 +10,12 @@ import pytest
 from click.testing import Result
 
 import sim
+from sim.scenario.schema import Link, Model
+from sim.scenario.sources import grades, numbers_of
 
 Corridor = Callable[..., Result]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_each_value_has_its_source_and_its_line(corridor: Corridor, baseline: str) -> None:
@@ -73,3 +77,19 @@ def test_reports_tell_the_grades(
     words = f"{100 * grades['assumption'] / sum(grades.values()):.0f} % assumption"
     assert words in " ".join(corridor("run", "small.yaml", "-n", 1).stdout.split())
     assert words in (folder / "results" / "small" / "README.md").read_text()
+
+
+def test_a_block_that_is_added_to_the_model_is_seen() -> None:
+    scenario = sim.load(ROOT / "tests" / "faults" / "complete.yaml")
+    told = {value.path.partition(".")[0] for value in sim.sources(scenario)}
+    assert told == set(Model.model_fields) - {"title", "description", "places", "sources"}
+
+    class Longer(Model):
+        tolls: dict[str, Link]
+
+    tree = scenario.tree | {"tolls": {"bridge": scenario.tree["links"]["almaty-aktau"]}}
+    longer = Longer.model_validate(tree)
+    added = dict(numbers_of(longer)).keys() - dict(numbers_of(scenario.model)).keys()
+    assert ("tolls", "bridge", "distance") in added
+    assert {path[0] for path in added} == {"tolls"}
+    assert sum(grades(longer).values()) > sum(grades(scenario.model).values())
