@@ -301,6 +301,9 @@ class _Passed:
                 if rule is not None and waits > 0:
                     what = f"documents {100 * (1 - FASTER):.0f} % faster: {self.names.name(place)}"
                     yield Candidate("documents", place, what, tuple(self._quicker(path)), waits)
+                    if rule.servers is not None:
+                        what = f"one more desk: {self.names.name(place)}"
+                        yield Candidate("desk", place, what, (f"{'.'.join(path)}.servers={rule.servers + 1}",), waits)
 
     def _quicker(self, path: tuple[str, ...]) -> Iterator[str]:
         """The changes that shorten all times of the documents there."""

@@ -215,6 +215,15 @@ def test_faster_documents_gain_no_more_than_their_part_of_the_wait() -> None:
     assert 0.3 * 0.2 * row["waiting_days"] < row["days"] < 1.1 * 0.2 * row["waiting_days"]
 
 
+def test_one_more_desk_where_papers_queue() -> None:
+    slow = ["ports.east-port.documents={time: 16 h, servers: 1}", *CALM]
+    found = sim.binding(sim.load(SMALL, set=slow), replications=4, flow="trade", route="over", top=3, workers=1)
+    desk = found.gains[found.gains["kind"] == "desk"].iloc[0]
+    assert desk["changes"] == ("ports.east-port.documents.servers=2",)
+    assert desk["days_separated"]
+    assert desk["days"] > 0
+
+
 def test_corridor_binding_prints_and_saves(folder: Path, corridor: Corridor) -> None:
     words = [word for change in FEW_SHIPS for word in ("--set", change)]
     done = corridor("binding", "small.yaml", "-n", 2, "--top", 2, *words, *ONE)
