@@ -6,13 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
-from sim.show.tables import facilities_table, number
+from sim.show.tables import facilities_table, number, plain_table
 from sim.study.binding import Binding, fleets
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ def binding_table(binding: Binding) -> RenderableType:
 
 def _gains_table(binding: Binding) -> RenderableType:
     result, count = binding.result, len(binding.gains)
-    table = Table(
+    table = plain_table(
         Column("\nOne change"), Column("Waits now\ndays a box", justify="right"),
         Column("Gains in transit\ndays a box", justify="right"),
         Column("Gains in arrivals\nTEU a year", justify="right"),
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
+        gap=3,
     )  # fmt: skip
     for row in binding.gains.to_dict("records"):
         table.add_row(
@@ -58,13 +57,12 @@ def _corrected(changes: int) -> str:
 
 
 def _fleets_table(binding: Binding) -> RenderableType:
-    table = Table(
+    table = plain_table(
         Column("\nFleet", min_width=22), Column("Ve-\nhicles", justify="right"),
         Column("Voyages\neach", justify="right"),
         Column("Load\nout %", justify="right"), Column("Load\nback %", justify="right"),
         Column("Moves\n%", justify="right"), Column("Waits,\nberth %", justify="right"),
         Column("Waits,\ncargo %", justify="right"),
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
     shares = ("load_factor_out", "load_factor_back", "share_moving", "share_waiting_berth", "share_waiting_cargo")
     for row in fleets(binding.result).to_dict("records"):

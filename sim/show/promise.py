@@ -8,13 +8,12 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
 from sim.show.style import FOOT, HEAD, INK, PALE, WIDTH, Sheet, route_colours
-from sim.show.tables import number, pairs, span
+from sim.show.tables import heading_of, number, pairs, plain_table, span
 from sim.study.promise import kept_by, promises
 
 if TYPE_CHECKING:
@@ -29,13 +28,7 @@ READING = "Kept: the box arrives no later than the end of the published time; on
 
 def promise_table(result: Result) -> RenderableType:
     """One row a flow and route with a published time, by pair of places."""
-    count = len(result.replications)
-    over = "one replication: no intervals" if count == 1 else f"{count} replications; 95 % intervals"
-    parts: list[RenderableType] = [
-        Text(result.title, style="bold underline"),
-        Text(f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}", style="dim"),
-    ]
-    parts += [Text(), _table(show_header=True)]
+    parts = [*heading_of(result, "95 % intervals"), _table(show_header=True)]
     for pair, rows in pairs(result, promises(result)):
         table = _table(show_header=False)
         for row in rows:
@@ -54,11 +47,11 @@ def promise_table(result: Result) -> RenderableType:
 
 
 def _table(*, show_header: bool) -> Table:
-    return Table(
+    return plain_table(
         Column("\nRoute", width=34), Column("Promise\ndays", justify="right", width=7),
         Column("Kept\n%", justify="right", width=8), Column("Too\nearly %", justify="right", width=7),
         Column("Worst\nmonth", justify="right", width=7), Column("Kept\nthen %", justify="right", width=8),
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=show_header, padding=(0, 1, 0, 0),
+        show_header=show_header,
     )  # fmt: skip
 
 

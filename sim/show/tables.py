@@ -37,9 +37,7 @@ def routes_table(result: Result, width: int = 120) -> RenderableType:
     """For each pair of origin and destination the routes; below each its largest causes of time beside moving."""
     summary, causes, behind = result.summary(), result.causes(), result.route_differences()
     count = len(result.replications)
-    over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"
-    line = f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}"
-    parts: list[RenderableType] = [*_heading(result.title, line), _days_table(width, show_header=True)]
+    parts: list[RenderableType] = [*heading_of(result), _days_table(width, show_header=True)]
     for pair, rows in pairs(result, summary):
         parts.append(Text(f"\n{pair}", style="bold"))
         for row in rows:
@@ -132,10 +130,7 @@ def costs_table(result: Result, flows: Sequence[str] = (), width: int = 120) -> 
     if flows:
         costs = costs[costs["flow"].isin(flows)]
         even = even[even["flow"].isin(flows) & even["other_flow"].isin(flows)]
-    count = len(result.replications)
-    over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"
-    line = f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}"
-    parts: list[RenderableType] = [*_heading(result.title, line), _costs_columns(width, show_header=True)]
+    parts: list[RenderableType] = [*heading_of(result), _costs_columns(width, show_header=True)]
     for pair, rows in pairs(result, costs):
         parts.append(Text(f"\n{pair}", style="bold"))
         for row in rows:
@@ -326,6 +321,13 @@ def _differences_table(width: int, *, show_header: bool) -> Table:
     if roomy:
         columns.append(Column("Correlation\nof the means", justify="right", width=12))
     return plain_table(*columns, show_header=show_header, gap=2 if roomy else 1)
+
+
+def heading_of(result: Result, reading: str = "± is half the 95 % interval") -> list[RenderableType]:
+    """The title of a result and the runs it stands on, with how to read its intervals; then an empty line."""
+    count = len(result.replications)
+    over = "one replication: no intervals" if count == 1 else f"{count} replications; {reading}"
+    return _heading(result.title, f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}")
 
 
 def _heading(title: str, line: str) -> list[RenderableType]:

@@ -8,13 +8,12 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import Patch
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, INK, PALE, PALETTE, WIDTH, Sheet
-from sim.show.tables import number, span
+from sim.show.tables import heading_of, number, plain_table, span
 from sim.study.why import ELSEWHERE, FREE, MEAN, P90, definition, waterfall
 
 if TYPE_CHECKING:
@@ -34,17 +33,11 @@ TITLE_AT = (0.15 - LABELS) / (WIDTH - LABELS - FIGURES)  # of the width of the b
 def why_table(result: Result, flow: str | None = None, route: str | None = None) -> RenderableType:
     """One waterfall a flow and route, as a column of days."""
     steps = waterfall(result, flow, route)
-    count = len(result.replications)
-    over = "one replication: no intervals" if count == 1 else f"{count} replications; ± is half the 95 % interval"
-    parts: list[RenderableType] = [
-        Text(result.title, style="bold underline"),
-        Text(f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}", style="dim"),
-    ]
+    parts = heading_of(result)
     for (flow_id, route_id), own in steps.groupby(["flow", "route"], sort=False):
-        table = Table(
-            Column(""), Column("Days", justify="right"), Column("±", justify="right", style="dim"),
-            box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
-        )  # fmt: skip
+        table = plain_table(
+            Column(""), Column("Days", justify="right"), Column("±", justify="right", style="dim"), gap=3
+        )
         for row in own.to_dict("records"):
             total = row["step"] in TOTALS
             form = ".1f" if total else "+.2f"
@@ -53,8 +46,8 @@ def why_table(result: Result, flow: str | None = None, route: str | None = None)
                 Text(number(row["days"], form), "bold" if total else ""),
                 "" if math.isnan(row["high"]) else f"{row['high'] - row['days']:.2f}",
             )
-        parts += [Text(f"\n{heading(result, str(flow_id), str(route_id))}", style="bold"), table]
-    return Group(*parts, Text(f"\n{definition()}", style="dim"))
+        parts += [Text(heading(result, str(flow_id), str(route_id)), style="bold"), table, Text()]
+    return Group(*parts, Text(definition(), style="dim"))
 
 
 def plot_why(result: Result, flow: str, route: str) -> Figure:
