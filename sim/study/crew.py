@@ -223,7 +223,7 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
             self._set_limit(worker)  # not before: a job is not to pay for the start of its process
             return []
         worker.job, worker.last, worker.due = None, job, float("inf")
-        return [(job, attempt(_unpickled, sent, None))]
+        return [(job, attempt(unpickled, sent, None))]
 
     def _cut(self, worker: _Worker[J]) -> Mishap:
         """End a job that takes too long, and the process with it."""
@@ -297,20 +297,20 @@ def _sheltered_start(work: Callable[..., object]) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, work: Callable[[Any, Any], Any], pickled: bytes) -> None:
+def _serve(connection: Connection, work: Callable[[Any, Any], Any], packed: bytes) -> None:
     """The life of a process: one job after the other, until nobody is there to give one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; and where signals cannot be blocked
     threading.Thread(target=_follow_parent, daemon=True).start()
-    state = pickle.loads(pickled)
+    state = pickle.loads(packed)
     try:
         connection.send_bytes(b"")  # ready
         while True:
-            connection.send_bytes(_pickled(attempt(work, state, connection.recv())))
+            connection.send_bytes(pickled(attempt(work, state, connection.recv())))
     except (EOFError, OSError):
         return
 
 
-def _pickled(outcome: object) -> bytes:
+def pickled(outcome: object) -> bytes:
     """An outcome on its way, or a word that it cannot be sent."""
     try:
         return pickle.dumps(outcome)
@@ -318,7 +318,8 @@ def _pickled(outcome: object) -> bytes:
         return pickle.dumps(attempt(_raising, error, None))
 
 
-def _unpickled(sent: bytes, _: None) -> Any:
+def unpickled(sent: bytes, _: None) -> Any:
+    """What was sent."""
     return pickle.loads(sent)
 
 

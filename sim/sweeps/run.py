@@ -244,7 +244,7 @@ def _crew(
     if scheduler is not None:
         from sim.sweeps.cluster import Cluster
 
-        return Cluster(scheduler, bases, plan.time_limit)
+        return Cluster(scheduler, work, bases, plan.time_limit)
     count = max(1, min(workers or available_processors(), runs))
     return Processes(work, bases, count, plan.time_limit)
 
