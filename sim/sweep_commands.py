@@ -162,6 +162,7 @@ def start(
     from sim.show.progress import progress
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
     from sim.sweeps import read_results, read_sweep, run_sweep
+    from sim.sweeps.ledger import FILE
     from sim.sweeps.run import estimate
 
     plan = read_sweep(file, sim.library())
@@ -173,8 +174,15 @@ def start(
             found = estimate(plan, folder, workers)
             print_json(found) if as_json else console.print(dry_table(plan, found))
             return
-        with progress(plan.title) as on_done:
-            interrupted = run_sweep(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
+        try:
+            with progress(plan.title) as on_done:
+                interrupted = run_sweep(
+                    plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done
+                )
+        except KeyboardInterrupt:  # pressed twice: no time for tables
+            if not (folder / FILE).is_file():
+                raise
+            raise SweepStopped(read_results(folder), folder) from None
         result = read_results(folder, interrupted=interrupted)
     with unhurried():
         save_tables(result, folder)

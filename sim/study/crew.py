@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 import traceback
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as first_of
 from types import FrameType, ModuleType
@@ -28,6 +29,7 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 FAILED, TIMED_OUT = "failed", "timed out"
+GRACE = 5.0  # s that an idle process has to go by itself
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def carry_out(crew: Crew[J, T], take: Callable[[J | None], J | None], keep: Call
                 try:
                     keep(job, outcome)
                 except KeyboardInterrupt:
+                    if stopping or pressed():  # for the second time
+                        raise
                     stopping = True
 
 
@@ -105,6 +109,7 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
 class _Worker(Generic[J]):
     process: multiprocessing.process.BaseProcess
     connection: Connection
+    ready: bool = False  # it has started, and is at its job
     job: J | None = None
     last: J | None = None
     due: float = float("inf")  # when its job has taken too long, on the monotonic clock
@@ -114,7 +119,7 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
     """A crew of `count` spawned processes that call `work(state, job)`, at most `time_limit` seconds a job.
 
     `work` must be a function of an importable module, `state`, jobs and outcomes picklable. A job whose process was
-    killed is tried once more.
+    killed is tried once more. Where fewer processes can be started than were asked for, those do all.
     """
 
     def __init__(self, work: Callable[[S, J], T], state: S, count: int, time_limit: float | None = None) -> None:
@@ -123,7 +128,7 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
         self._count = count
         self._time_limit = time_limit
         self._workers: list[_Worker[J]] = []
-        self._again: list[J] = []  # their processes were killed
+        self._again: deque[J] = deque()  # to be given out before any other
         self._killed = Counter[J]()
 
     def __exit__(self, *error: object) -> None:
@@ -133,32 +138,40 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
             if worker.job is not None:
                 worker.process.kill()
         for worker in self._workers:
+            worker.process.join(GRACE)
+            worker.process.kill()
             worker.process.join()
+            worker.process.close()
+        self._workers.clear()
 
     @property
     def idle(self) -> list[J | None]:
         unborn = self._count - len(self._workers)
-        return [worker.last for worker in self._workers if worker.job is None] + [None] * unborn
+        free = [worker.last for worker in self._workers if worker.job is None] + [None] * unborn
+        return free[len(self._again) :]
 
     @property
     def busy(self) -> bool:
-        return any(worker.job is not None for worker in self._workers)
+        return bool(self._again) or any(worker.job is not None for worker in self._workers)
 
     def give(self, job: J, near: J | None) -> None:
-        free = [worker for worker in self._workers if worker.job is None and worker.last == near]
-        worker = free[0] if free else self._start()
-        if self._time_limit is not None:
-            worker.due = time.monotonic() + self._time_limit
-        worker.job = job
+        free = sorted((worker for worker in self._workers if worker.job is None), key=lambda one: one.last != near)
+        while free and (free[0].last == near or len(self._workers) >= self._count):
+            if self._send(free.pop(0), job):
+                return
         try:
-            worker.connection.send(job)
-        except OSError:  # it was killed while it was idle
-            self._lay_off(worker)
-            self.give(job, None)
+            if not self._send(self._start(), job):
+                raise OSError(None, "it ended at once")
+        except OSError as error:  # no memory, or too many processes
+            if not self._workers:
+                raise OSError(error.errno, f"no process can be started: {error.strerror or error}") from error
+            self._count = len(self._workers)
+            self._again.append(job)
 
     def wait(self) -> list[tuple[J, T | Mishap]]:
         ended: list[tuple[J, T | Mishap]] = []
         while not ended:
+            self._give_again()
             at_work = {worker.connection: worker for worker in self._workers if worker.job is not None}
             patience = min(worker.due for worker in at_work.values()) - time.monotonic()
             ready = first_of(list(at_work), max(0.0, patience) if patience < float("inf") else None)
@@ -167,49 +180,79 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
             for worker in at_work.values():
                 if worker.job is not None and worker.due <= time.monotonic():
                     ended.append((worker.job, self._cut(worker)))
-            for job in self._take_again():
-                self.give(job, None)
         return ended
 
+    def _send(self, worker: _Worker[J], job: J) -> bool:
+        """Hand a job over; False if the process was killed while it was idle."""
+        worker.job = job
+        if worker.ready:
+            self._set_limit(worker)
+        try:
+            worker.connection.send(job)
+        except OSError:
+            self._lay_off(worker)
+            return False
+        return True
+
+    def _give_again(self) -> None:
+        for _ in range(len(self._again)):
+            free = [worker for worker in self._workers if worker.job is None]
+            if free or len(self._workers) < self._count:
+                self.give(self._again.popleft(), free[0].last if free else None)
+
+    def _set_limit(self, worker: _Worker[J]) -> None:
+        if self._time_limit is not None:
+            worker.due = time.monotonic() + self._time_limit
+
     def _hear(self, worker: _Worker[J]) -> list[tuple[J, T | Mishap]]:
-        """The outcome that a process has sent; nothing if it was killed, and its job is to be tried once more."""
+        """The outcome that a process has sent; nothing if it has only started, or was killed and its job is to be tried
+        once more."""
         assert worker.job is not None
         job = worker.job
         try:
-            outcome: T | Mishap = worker.connection.recv()
+            sent = worker.connection.recv_bytes()
         except (EOFError, OSError):
-            self._lay_off(worker)
+            code = self._lay_off(worker)
             self._killed[job] += 1
             if self._killed[job] < 2:
                 self._again.append(job)
                 return []
-            code = worker.process.exitcode
             return [(job, Mishap(f"its process was killed twice (exit code {code}); too little memory?", ""))]
+        if not sent:
+            worker.ready = True
+            self._set_limit(worker)  # not before: a job is not to pay for the start of its process
+            return []
         worker.job, worker.last, worker.due = None, job, float("inf")
-        return [(job, outcome)]
+        return [(job, attempt(unpickled, sent, None))]
 
     def _cut(self, worker: _Worker[J]) -> Mishap:
         """End a job that takes too long, and the process with it."""
         self._lay_off(worker)
-        return Mishap(f"it took longer than {self._time_limit:g} s", "", "timed out")
+        return too_long(self._time_limit)
 
-    def _take_again(self) -> list[J]:
-        again, self._again = self._again, []
-        return again
-
-    def _lay_off(self, worker: _Worker[J]) -> None:
+    def _lay_off(self, worker: _Worker[J]) -> int | None:
+        """End a process; its exit code."""
         worker.process.kill()
         worker.process.join()
+        code = worker.process.exitcode
+        worker.process.close()
         worker.connection.close()
+        worker.job = None
         self._workers.remove(worker)
+        return code
 
     def _start(self) -> _Worker[J]:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._work, self._state), daemon=True)
-        with _sheltered_start(self._work):
-            process.start()
-        theirs.close()
+        try:
+            with _sheltered_start(self._work):
+                process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._workers.append(_Worker(process, ours))
         return self._workers[-1]
 
@@ -217,6 +260,11 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
 def available_processors() -> int:
     """Processors that this process may use: fewer than the machine has in a container or under taskset."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def too_long(time_limit: float | None) -> Mishap:
+    """What became of a job that was not done after `time_limit` seconds."""
+    return Mishap(f"it took longer than {time_limit:g} s", "", "timed out")
 
 
 def attempt(work: Callable[[S, J], T], state: S, job: J) -> T | Mishap:
@@ -235,35 +283,44 @@ def _sheltered_start(work: Callable[..., object]) -> Iterator[None]:
     the script that called, so that one without `if __name__ == "__main__":` works as a notebook does.
     """
     main = sys.modules["__main__"]
+    masks = hasattr(signal, "pthread_sigmask")
+    if masks:
+        resource_tracker.ensure_running()  # which unblocks the signal when it starts
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     if work.__module__ != "__main__":
         sys.modules["__main__"] = ModuleType("__main__")
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         sys.modules["__main__"] = main
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, work: Callable[[Any, Any], Any], pickled: bytes) -> None:
+def _serve(connection: Connection, work: Callable[[Any, Any], Any], packed: bytes) -> None:
     """The life of a process: one job after the other, until nobody is there to give one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; and where signals cannot be blocked
     threading.Thread(target=_follow_parent, daemon=True).start()
-    state = pickle.loads(pickled)
-    while True:
-        try:
-            job = connection.recv()
-        except (EOFError, OSError):
-            return
-        outcome = attempt(work, state, job)
-        try:
-            connection.send(outcome)
-        except BrokenPipeError:
-            return
-        except Exception as error:  # what cannot be pickled
-            connection.send(attempt(_raising, error, None))
+    state = pickle.loads(packed)
+    try:
+        connection.send_bytes(b"")  # ready
+        while True:
+            connection.send_bytes(pickled(attempt(work, state, connection.recv())))
+    except (EOFError, OSError):
+        return
+
+
+def pickled(outcome: object) -> bytes:
+    """An outcome on its way, or a word that it cannot be sent."""
+    try:
+        return pickle.dumps(outcome)
+    except Exception as error:
+        return pickle.dumps(attempt(_raising, error, None))
+
+
+def unpickled(sent: bytes, _: None) -> Any:
+    """What was sent."""
+    return pickle.loads(sent)
 
 
 def _raising(error: Exception, _: None) -> None:

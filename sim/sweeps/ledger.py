@@ -1,6 +1,7 @@
 """The ledger of a sweep: one record a run in an SQLite file. What it has acknowledged survives a crash.
 
-The parent is the only writer, which a lock makes sure; anybody may read while it writes.
+The parent is the only writer, which a lock makes sure; anybody may read while it writes. A new ledger appears in its
+place when it says all about its sweep, so that one without it is none of ours.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FILE, LOCK = "ledger.sqlite", "ledger.lock"
 APPLICATION = 0x4D43_5331  # marks the file as ours: "MCS1", with the format in the last byte
 OK = "ok"
+ANEW = "to begin anew, move the folder away or choose another with --out"
 
 TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -56,9 +58,9 @@ class Record:
 
 
 class Ledger:
-    """An open ledger."""
+    """An open ledger. Its methods raise OSError if the disk fails, LedgerError if the file proves to be damaged."""
 
-    def __init__(self, connection: sqlite3.Connection, file: Path) -> None:
+    def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
         self.file = file
         self._sql = connection
         self._names: dict[tuple[str, ...], int] = {}
@@ -86,70 +88,87 @@ class Ledger:
 
     def records(self) -> Iterator[Record]:
         """All runs, in no particular order."""
-        names = {number: tuple(json.loads(text)) for number, text in self._read("SELECT id, names FROM names")}
         rows = self._read("SELECT key, replication, status, names, figures, seconds, error, traceback FROM runs")
+        # after them: what is written meanwhile may have other names
+        names = {number: tuple(json.loads(text)) for number, text in self._read("SELECT id, names FROM names")}
         for key, n, status, at, blob, seconds, error, traceback in rows:
             figures = None if blob is None else np.frombuffer(blob, dtype="<f8")
             yield Record(key, n, status, names.get(at, ()), figures, seconds, error, traceback)
 
     def begin(self, about: Mapping[str, Any], points: Iterable[Sequence[Any]]) -> None:
-        """Write what the sweep is, and its points, into a new ledger."""
-        with self._sql:
-            self._sql.executemany("INSERT INTO about VALUES (?, ?)", ((k, _json(v)) for k, v in about.items()))
+        """Write what the sweep is, and its points, into a new ledger, and put it in its place."""
+        fresh = _fresh(self.file)
+        self.tell(about)
         self.add_points(points)
+        self.close()
+        os.replace(fresh, self.file)
+        _sync(self.file.parent)
+        self._sql = _connected(self.file)
+        _log_ahead(self._sql, self.file)
 
     def add_points(self, points: Iterable[Sequence[Any]]) -> None:
         """Add points: number, base, levels, changes, key, replication."""
         rows = ((n, base, _json(levels), _json(changes), key, r) for n, base, levels, changes, key, r in points)
-        with self._sql:
+        with _told(self.file), self._sql:
             self._sql.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def tell(self, key: str, value: Any) -> None:
-        """Replace one entry of `about`."""
-        with self._sql:
-            self._sql.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, _json(value)))
+    def tell(self, about: Mapping[str, Any]) -> None:
+        """Add or replace entries of `about`."""
+        rows = ((key, _json(value)) for key, value in about.items())
+        with _told(self.file), self._sql:
+            self._sql.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", rows)
 
     def keep(self, key: str, replication: int, outcome: Run | Mishap) -> None:
         """Write down what came of a run; when this returns, it is on the disk."""
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._sql:
-            row: tuple[Any, ...]
-            if isinstance(outcome, Mishap):
-                row = (outcome.status, None, None, None, outcome.error, outcome.traceback, moment)
-            else:
-                blob = outcome.values.astype("<f8").tobytes()
-                row = (OK, self._named(outcome.names), blob, outcome.seconds, None, None, moment)
-            self._sql.execute(
-                "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (key, replication, *row)
-            )
+        row: tuple[Any, ...]
+        try:
+            with _told(self.file, "; the runs before are kept"), self._sql:
+                if isinstance(outcome, Mishap):
+                    row = (outcome.status, None, None, None, _text(outcome.error), _text(outcome.traceback), moment)
+                else:
+                    blob = outcome.values.astype("<f8").tobytes()
+                    row = (OK, self._named(outcome.names), blob, outcome.seconds, None, None, moment)
+                self._sql.execute(
+                    "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (key, replication, *row)
+                )
+        except BaseException:
+            self._names.clear()  # what was written of them is taken back
+            raise
 
     def _named(self, names: tuple[str, ...]) -> int:
         """The number of a list of names, written down once."""
-        if names not in self._names:
+        number = self._names.get(names)
+        if number is None:
             text = _json(names)
             self._sql.execute("INSERT OR IGNORE INTO names (names) VALUES (?)", (text,))
             [(number,)] = self._sql.execute("SELECT id FROM names WHERE names = ?", (text,))
             self._names[names] = number
-        return self._names[names]
+        return number
+
+    def close(self) -> None:
+        """What is written stays; nothing more can be."""
+        self._sql.close()
 
     def _read(self, query: str) -> list[tuple[Any, ...]]:
-        try:
+        with _told(self.file):
             return self._sql.execute(query).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise _damaged(self.file, error) from None
 
 
 @contextmanager
 def reading(folder: Path) -> Iterator[Ledger]:
-    """The ledger of a folder, to look into, even while a sweep writes it. Raises LedgerError."""
-    with _open(folder / FILE, "rw") as connection:  # a read-only one would leave its side files behind
+    """The ledger of a folder, to look into, even while a sweep writes it. Raises LedgerError, OSError."""
+    file = folder / FILE
+    if not file.is_file():
+        raise LedgerError(f"{file}: there is no ledger")
+    with closing(_examined(file)) as connection:  # not a read-only one, which would leave its side files behind
         connection.execute("PRAGMA query_only = ON")
-        yield Ledger(connection, folder / FILE)
+        yield Ledger(file, connection)
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[tuple[Ledger, bool]]:
-    """The ledger of a folder, to write, and whether it is new; nobody else can write it meanwhile.
+    """The ledger of a folder, to write, and whether it is new, and must `begin`; nobody else can write it meanwhile.
 
     Raises LedgerError if somebody does, or the file there is damaged or not ours; OSError if nothing can be written.
     """
@@ -157,44 +176,97 @@ def writing(folder: Path) -> Iterator[tuple[Ledger, bool]]:
     file = folder / FILE
     with _locked(folder / LOCK):
         new = not file.exists()
-        with _open(file, "rwc" if new else "rw") as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            if new:
-                connection.executescript(TABLES)
-                connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            yield Ledger(connection, file), new
+        if new:
+            connection = _created(file)
+        else:
+            connection = _examined(file)
+            _log_ahead(connection, file)
+        ledger = Ledger(file, connection)
+        try:
+            yield ledger, new
+        finally:
+            ledger.close()
+            _fresh(file).unlink(missing_ok=True)
+
+
+def _fresh(file: Path) -> Path:
+    """Where a new ledger is until it is begun."""
+    return file.with_name(f"{file.name}.new")
+
+
+def _created(file: Path) -> sqlite3.Connection:
+    """A new ledger, not yet in its place."""
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists():  # it would be taken for that of the new one
+        raise LedgerError(f"{log}: the ledger that it belongs to was moved away; move it there, too")
+    fresh = _fresh(file)
+    fresh.unlink(missing_ok=True)
+    connection = _connected(fresh, new=True)
+    with _told(file):
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(TABLES)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    return connection
+
+
+def _examined(file: Path) -> sqlite3.Connection:
+    """A ledger that is there, after a look whether it is one, and whole."""
+    connection = _connected(file)
+    try:
+        with _told(file):
+            [(application,)] = connection.execute("PRAGMA application_id")
+            if application != APPLICATION:
+                raise LedgerError(f"{file}: this is no ledger of a sweep; {ANEW}")
+            [(verdict,), *_] = connection.execute("PRAGMA quick_check")
+            if verdict != "ok":
+                raise _damaged(file, " ".join(verdict.split()))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connected(file: Path, *, new: bool = False) -> sqlite3.Connection:
+    with _told(file):
+        return sqlite3.connect(f"{file.absolute().as_uri()}?mode={'rwc' if new else 'rw'}", uri=True, timeout=10)
+
+
+def _log_ahead(connection: sqlite3.Connection, file: Path) -> None:
+    """A record is on the disk when it is acknowledged, at the cost of one sync; readers do not wait for the writer."""
+    with _told(file):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
 
 
 @contextmanager
-def _open(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    if mode != "rwc" and not file.is_file():
-        raise LedgerError(f"{file}: there is no ledger")
-    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)
+def _told(file: Path, but: str = "") -> Iterator[None]:
+    """What SQLite says of a disk as an OSError, and of a damaged file as a LedgerError."""
     try:
-        if mode != "rwc":
-            _examine(connection, file)
-        yield connection
-    finally:
-        connection.close()
-
-
-def _examine(connection: sqlite3.Connection, file: Path) -> None:
-    try:
-        [(application,)] = connection.execute("PRAGMA application_id")
-        [(verdict,), *_] = connection.execute("PRAGMA quick_check")
+        yield
     except sqlite3.DatabaseError as error:
-        raise _damaged(file, error) from None
-    if application != APPLICATION:
-        raise LedgerError(f"{file}: this is no ledger of a sweep; move it away, or choose another folder with --out")
-    if verdict != "ok":
-        raise _damaged(file, verdict)
+        code = error.sqlite_errorcode & 0xFF  # without its details
+        if code == sqlite3.SQLITE_NOTADB:
+            raise LedgerError(f"{file}: this is no ledger of a sweep; {ANEW}") from None
+        if code == sqlite3.SQLITE_CORRUPT:
+            raise _damaged(file, error) from None
+        if isinstance(error, sqlite3.OperationalError):
+            raise OSError(None, f"{error}{but}", str(file)) from error
+        raise
 
 
 def _damaged(file: Path, what: object) -> LedgerError:
-    return LedgerError(
-        f"{file}: the ledger is damaged ({what}); move it away to begin anew, or bring back a copy of it"
-    )
+    return LedgerError(f"{file}: the ledger is damaged ({what}); bring back a copy of it, or {ANEW}")
+
+
+def _sync(folder: Path) -> None:
+    """Have it on the disk that a file was renamed; where folders cannot be opened, the system sees to it."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 @contextmanager
@@ -216,6 +288,11 @@ def _locked(file: Path) -> Iterator[None]:
         yield
     finally:
         holder.close()
+
+
+def _text(text: str) -> str:
+    """A text that can be written: an error may quote what is no Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _json(value: Any) -> str:

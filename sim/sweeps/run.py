@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,13 @@ import numpy as np
 
 from sim.network import build, preview
 from sim.scenario.load import Scenario, altered
-from sim.study import BadStudyError, OnDone, settle
+from sim.study import OnDone, settle
 from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available_processors, carry_out
 from sim.study.sequential import COLUMNS, more, precision
 from sim.sweeps.file import SweepPlan
 from sim.sweeps.ledger import FILE, OK, Ledger, LedgerError, reading, writing
 from sim.sweeps.points import Point, check_extras, fingerprint, points, values
-from sim.sweeps.work import Job, Run, model_id, work
+from sim.sweeps.work import Job, Run, model_id, runtime, work
 
 
 class DifferentSweepError(LedgerError):
@@ -47,7 +46,8 @@ def run_sweep(
     the bit. With `again`, runs that failed or took too long are done once more.
 
     Raises BadStudyError if the sweep cannot be made, LedgerError if the ledger there cannot be used,
-    DifferentSweepError if it is one of another sweep, and OSError if it cannot be written. What had finished is kept.
+    DifferentSweepError if it is one of another sweep, OSError if it cannot be written or a scheduler cannot be reached,
+    and KeyboardInterrupt if Ctrl-C was pressed twice. What had finished is kept.
     """
     check_extras(plan)
     with writing(folder) as (ledger, new):
@@ -57,25 +57,13 @@ def run_sweep(
         if new:
             ledger.begin(about, map(_row, todo))
         else:
-            refuse_difference(folder, found, about, [point[4] for point in ledger.points()], todo)
-            for key in ADJUSTABLE:
-                ledger.tell(key, about[key])
+            refuse_difference(folder, found, about, ledger.points(), todo)
+            ledger.tell({key: value for key, value in about.items() if value != found.get(key)})
         progress = _Progress(plan, todo, ledger, again, on_done)
-        try:
-            with _crew(plan, progress.missing, workers, scheduler) as crew:
-                return carry_out(crew, progress.take, progress.keep)
-        except sqlite3.OperationalError as error:
-            raise OSError(None, f"{error}; the runs before are kept", str(ledger.file)) from error
-
-
-ADJUSTABLE = (
-    "title",
-    "outcomes",
-    "replications",
-    "until",
-    "most",
-    "time_limit",
-)  # may change from one session to the next
+        if not progress.missing:
+            return False
+        with _crew(plan, progress.missing, workers, scheduler) as crew:
+            return carry_out(crew, progress.take, progress.keep)
 
 
 def describe(plan: SweepPlan) -> dict[str, Any]:
@@ -85,6 +73,7 @@ def describe(plan: SweepPlan) -> dict[str, Any]:
         "title": plan.title,
         "file": plan.file,
         "model": model_id(),
+        "runtime": runtime(),
         "values": {scenario.name: values(scenario) for scenario in plan.bases},
         "prints": {scenario.name: fingerprint(scenario) for scenario in plan.bases},
         "titles": {scenario.name: scenario.model.title for scenario in plan.bases},
@@ -185,27 +174,48 @@ def _promises(scenario: Scenario) -> dict[str, list[float]]:
 
 
 def refuse_difference(
-    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], keys: Sequence[str], todo: Sequence[Point]
+    folder: Path,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    earlier: Sequence[Sequence[Any]],
+    todo: Sequence[Point],
 ) -> None:
-    """Raise DifferentSweepError if the runs of a ledger would not be those that are asked for now."""
-    lines = []
-    if before["model"] != now["model"]:
-        lines.append(f"the model has changed: {before['model']} then, {now['model']} now")
-    for name in before["values"].keys() | now["values"].keys():
-        old, new = before["values"].get(name, {}), now["values"].get(name, {})
-        for path in sorted(old.keys() | new.keys()):
-            if old.get(path) != new.get(path):
-                lines.append(f"{name}: {path}: {old.get(path, 'nothing')} → {new.get(path, 'nothing')}")
-    for part in ("factors", "design"):
-        if before[part] != now[part]:
-            lines.append(f"{part}: {before[part]} → {now[part]}")
-    if not lines and list(keys) != [point.key for point in todo]:
-        lines.append("the points of the design are others")
+    """Raise DifferentSweepError if the runs of a ledger would not be those that are asked for now.
+
+    `earlier` are the points of the ledger, as it gives them.
+    """
+    lines = list(_differences("", *({"model": about["model"], **about["runtime"]} for about in (before, now))))
+    for name in dict.fromkeys([*before["values"], *now["values"]]):
+        lines += _differences(f"{name}: ", before["values"].get(name, {}), now["values"].get(name, {}))
+    old, new = ({factor["name"]: factor for factor in about["factors"]} for about in (before, now))
+    for name in dict.fromkeys([*old, *new]):
+        lines += _differences(f"factors.{name}.", *(_essence(about.get(name, {})) for about in (old, new)))
+    lines += _differences("design.", before["design"], now["design"])
+    if not lines:
+        for was, point in zip(earlier, todo, strict=False):
+            if was[4] != point.key:
+                shown = (", ".join(changes) or "nothing" for changes in (was[3], point.changes))
+                lines.append(f"point {point.number}: {' → '.join(shown)}")
+        if len(earlier) != len(todo):
+            lines.append(f"points: {len(earlier)} → {len(todo)}")
     if lines:
         advice = "give another --out, or move the folder away, to begin anew; to go on, undo the change"
-        shown = lines[:20] + ([f"and {len(lines) - 20} more"] if len(lines) > 20 else [])
+        shown_lines = lines[:20] + ([f"and {len(lines) - 20} more"] if len(lines) > 20 else [])
         head = f"{folder}: the sweep there was begun with something else; {advice}"
-        raise DifferentSweepError([head, *(f"  {line}" for line in shown)])
+        raise DifferentSweepError([head, *(f"  {line}" for line in shown_lines)])
+
+
+def _essence(factor: Mapping[str, Any]) -> dict[str, Any]:
+    """What a factor is, without what it is called."""
+    return {key: value for key, value in factor.items() if key not in ("name", "title")}
+
+
+def _differences(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each entry that is not the same: what it was, and what it is."""
+    for key in dict.fromkeys([*before, *now]):
+        was, is_now = before.get(key, "nothing"), now.get(key, "nothing")
+        if was != is_now:
+            yield f"{where}{key}: {was} → {is_now}"
 
 
 def _settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
@@ -232,7 +242,9 @@ def _crew(
 ) -> AbstractContextManager[Crew[Job, Run]]:
     bases = {scenario.name: scenario for scenario in plan.bases}
     if scheduler is not None:
-        raise BadStudyError("clusters are not there yet")
+        from sim.sweeps.cluster import Cluster
+
+        return Cluster(scheduler, work, bases, plan.time_limit)
     count = max(1, min(workers or available_processors(), runs))
     return Processes(work, bases, count, plan.time_limit)
 
@@ -251,42 +263,40 @@ class _Progress:
         self.waiting: dict[str, deque[Job]] = {}
         self.in_work = Counter[str]()
         self.samples: dict[str, dict[int, Run | None]] = {key: {} for key in self.points}  # None: no result
+        self.total = self.missing = 0  # runs asked for, and those of them still to be done, as far as is known
         for record in ledger.records():
             if record.key in self.samples and (record.status == OK or not again):
                 run = None if record.figures is None else Run(record.names, record.figures, 0.0)
                 self.samples[record.key][record.replication] = run if plan.until else None
         for point in todo:
             self.ask(point)
-        self.before = self.done
+        self.before = self.total - self.missing
         self.started = time.monotonic()
-
-    @property
-    def missing(self) -> int:
-        """Runs still to be done, as far as is known."""
-        return sum(map(len, self.waiting.values()))
-
-    @property
-    def done(self) -> int:
-        return sum(len(asked & self.samples[key].keys()) for key, asked in self.asked.items())
 
     def ask(self, point: Point) -> None:
         """Let all runs of a point wait that it needs and does not have, as far as that can be known now."""
         numbers = range(_first(self.plan, point.base)) if point.replication is None else [point.replication]
+        asked, samples = self.asked[point.key], self.samples[point.key]
         while True:
-            fresh = set(numbers) - self.asked[point.key]
-            self.asked[point.key] |= fresh
-            jobs = [n for n in sorted(fresh) if n not in self.samples[point.key]]
+            fresh = sorted(set(numbers) - asked)
+            asked.update(fresh)
+            jobs = [Job(point.key, point.base, point.changes, n) for n in fresh if n not in samples]
+            self.total += len(fresh)
+            self.missing += len(jobs)
             if jobs:
-                line = self.waiting.setdefault(point.key, deque())
-                line.extend(Job(point.key, point.base, point.changes, n) for n in jobs)
+                self.waiting.setdefault(point.key, deque()).extend(jobs)
                 return
-            if not self.plan.until or (count := self._lacking(point)) == 0:
+            if not self.plan.until or (count := self._lacking(point.key)) <= 0:
                 return
-            numbers = range(max(self.asked[point.key]) + 1, max(self.asked[point.key]) + 1 + count)
+            numbers = range(max(asked) + 1, max(asked) + 1 + count)
 
-    def _lacking(self, point: Point) -> int:
-        """How many replications the targets call for beyond those that are done."""
-        runs = [run for _, run in sorted(self.samples[point.key].items()) if run is not None]
+    def _lacking(self, key: str) -> int:
+        """How many replications the targets call for beyond those that were asked for.
+
+        Runs of the ledger that this has not come to yet do not count, so that it comes to as many as without a break.
+        """
+        asked = sorted(self.asked[key])
+        runs = [run for run in map(self.samples[key].get, asked) if run is not None]
         if not runs:
             return 0
         samples: dict[tuple[str, str], dict[str, Any]] = {}
@@ -298,7 +308,8 @@ class _Progress:
                 series = np.array([run.values[at] for run in runs]) * scale
                 if name.startswith("transit") or np.isfinite(series).any():
                     samples.setdefault((flow, route), {})[COLUMNS[name]] = series
-        return more([precision(target, samples, samples, 1, self.plan.most) for target in self.plan.until])
+        found = [precision(target, samples, samples, 1, self.plan.most) for target in self.plan.until]
+        return min(more(found), self.plan.most - len(asked))  # those that failed were asked for, too
 
     def take(self, near: Job | None) -> Job | None:
         """The next job: of the point that this process has at hand, of one that nobody is at, of any."""
@@ -318,11 +329,12 @@ class _Progress:
         """Write an outcome down, and see whether its point needs more."""
         self.ledger.keep(job.key, job.replication, outcome)
         self.in_work[job.key] -= 1
+        self.missing -= 1
         sample = outcome if isinstance(outcome, Run) and self.plan.until else None
         self.samples[job.key][job.replication] = sample
         if job.key not in self.waiting and not self.in_work[job.key]:
             self.ask(self.points[job.key])
         if self.on_done:
-            done, total = self.done, sum(map(len, self.asked.values()))
+            done = self.total - self.missing
             rate = (time.monotonic() - self.started) / max(1, done - self.before)
-            self.on_done(done, total, rate * (total - done))
+            self.on_done(done, self.total, rate * self.missing)

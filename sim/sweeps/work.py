@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +22,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MODEL = ("scenario", "network", "model", "measure")  # packages that an outcome depends on
+MODEL = (
+    "units.py",
+    "scenario",
+    "network",
+    "model",
+    "measure",
+    "study/costs.py",
+    "sweeps/outcomes.py",
+    "sweeps/work.py",
+)
+RUNTIME = ("numpy", "simpy")  # packages of others
 KEPT = 4  # networks that a process keeps, for further replications of their points
 
 
@@ -61,13 +73,19 @@ def work(bases: Mapping[str, Scenario], job: Job) -> Run:
 
 @cache
 def model_id() -> str:
-    """Version of the program and a hash of all code that bears on a run: another hash is another model."""
+    """Version of the program and a hash of all code that bears on an outcome: another hash is another model."""
     package = Path(__file__).parents[1]
-    parts = [package / "units.py", *(file for part in MODEL for file in sorted((package / part).glob("*.py")))]
     code = hashlib.sha256()
-    for file in parts:
-        code.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n"))
+    for part in MODEL:
+        for file in [package / part] if part.endswith(".py") else sorted((package / part).glob("*.py")):
+            code.update(f"{part}/{file.name}".encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n"))
     return f"{__version__}+{code.hexdigest()[:12]}"
+
+
+@cache
+def runtime() -> dict[str, str]:
+    """What else an outcome may depend on, to the bit: Python, without its patches, and packages of others."""
+    return {"python": "{}.{}".format(*sys.version_info[:2]), **{name: version(name) for name in RUNTIME}}
 
 
 def _network(bases: Mapping[str, Scenario], job: Job) -> Network:

@@ -1,0 +1,69 @@
+"""What tests of sweeps share: the small sweep, its files, and how to watch processes."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from click.testing import Result
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ROOT / "tests" / "user" / "small.yaml"
+SWEEP = """\
+title: Depths and demand at a small sea
+base: small.yaml
+set: {run.length: 20 d, run.warm_up: 5 d}
+factors:
+  depth: {path: "ports.*.depth", values: [5 m, 6 m]}
+  demand: {path: "demand.*.volume", how: times, values: [0.8, 1.1, 1.4]}
+design: {kind: grid}
+replications: 4
+outcomes: [transit.p50, promise.within, cost, "use[east-port]"]
+"""
+RUNS = 24
+PATIENCE = 120  # s, for what takes seconds on a machine with nothing else to do
+
+Corridor = Callable[..., Result]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def lay_out(folder: Path, sweep: str = SWEEP) -> Path:
+    """A folder with the base scenario and `tiny.yaml`, the sweep file."""
+    (folder / "small.yaml").write_bytes(SMALL.read_bytes())
+    (folder / "tiny.yaml").write_text(sweep, encoding="utf-8")
+    return folder
+
+
+def runs(folder: Path) -> pd.DataFrame:
+    """The exported table of runs."""
+    return pd.read_parquet(folder / "results" / "tiny" / "runs.parquet")
+
+
+def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit code of a process and what it said on stderr, when it has ended."""
+    _, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, err
+
+
+def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, "it never was so"
+        time.sleep(0.02)
+
+
+def group(leader: int) -> set[int]:
+    """The processes of a group that are alive."""
+    members = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, group_id = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(group_id) == leader and state != "Z":
+            members.add(int(stat.parent.name))
+    return members
