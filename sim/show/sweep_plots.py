@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
+from sim.show.sweeps import OUTCOMES_SHOWN, told
 from sim.study import BadStudyError
 from sim.sweeps.effects import Axis, Effect, Interval, Samples, axes, effects, efficient, influence, level_text, samples
 from sim.sweeps.outcomes import FIGURES, ROUTE_FIGURES, unit_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from sim.sweeps import SweepResult
 
-OUTCOMES_SHOWN = 6  # in the plots of a folder; others by name
 PAIRS_SHOWN = 3  # heat maps of one outcome
 LINES_SHOWN = 6  # lines of one response
 CROWD = 9  # pixels within which two numbers would lie over each other
@@ -261,17 +261,6 @@ def ways(result: SweepResult) -> list[str]:
     """The flows and routes that the outcomes are about, as "flow/route"."""
     named = (outcome.partition("[") for outcome in result.outcomes[:OUTCOMES_SHOWN])
     return list(dict.fromkeys(rest.removesuffix("]") for name, _, rest in named if name in ROUTE_FIGURES))
-
-
-def told(cell: Interval) -> str:
-    """A mean with half of its interval, both to the digits that the interval allows: "27.7 ± 2.4"."""
-    if not cell.known:
-        return "unknown"
-    half = (cell.high - cell.low) / 2
-    if not math.isfinite(half):
-        return f"{cell.value:,.4g}"
-    digits = 0 if half >= 10 else 1 if half >= 1 or half == 0 else min(4, 1 - math.floor(math.log10(half)))
-    return f"{cell.value:,.{digits}f} ± {half:,.{digits}f}".replace("-", "\u2212")
 
 
 def _sheet(result: SweepResult, title: str, reading: str, height: float) -> Sheet:

@@ -258,6 +258,13 @@ def realised(design: Morris | Sobol) -> str:
     return f"{said}; set design.realisations"
 
 
+def replicated(plan: SweepPlan, replications: int) -> SweepPlan:
+    """The same sweep with another number of replications. Raises BadStudyError if its design chooses them."""
+    if isinstance(plan.design, Morris | Sobol):
+        raise BadStudyError(realised(plan.design))
+    return replace(plan, replications=replications)
+
+
 def count_points(design: Grid | PointList | LatinHypercube | Morris | Sobol, factors: Sequence[Factor]) -> int:
     """How many points a design has, for one scenario."""
     if isinstance(design, Grid):

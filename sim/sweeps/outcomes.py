@@ -131,6 +131,12 @@ def figures(
     return tuple(names), np.array(values)
 
 
+def count_figures(network: Network) -> int:
+    """How many figures a run of this network has."""
+    compared = sum(1 for way in network.itineraries if network.model.demand[way.flow].compare)
+    return len(ROUTE_FIGURES) * compared + len(FACILITY_FIGURES) * len(_facilities(network))
+
+
 Way = tuple[str, str]
 
 
