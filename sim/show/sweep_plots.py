@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from sim.sweeps import SweepResult
 
@@ -72,6 +73,8 @@ def plots(result: SweepResult) -> Iterator[Plot]:
                 plot_tornado(result, outcome),
             )
     for way in ways(result):
+        if _all_three(result, way) is None:
+            continue
         yield Plot(f"trade-off-{_slug(way)}", f"{result.title_of_way(way)}. {TRADE_OFF}", plot_trade_off(result, way))
 
 
@@ -79,20 +82,19 @@ def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
     """An outcome over each factor, one panel a factor. Raises BadStudyError if nothing was varied."""
     outcome, factors = _asked(result, outcome)
     table = samples(result, outcome)
-    columns, each, gap = min(2, len(factors)), 2.3, 0.95
+    columns, each, gap = min(2, len(factors)), 2.3, 0.95 if table.grid and len(factors) > 1 else 0.6
     rows = math.ceil(len(factors) / columns)
     sheet = _sheet(
-        result, _title(result, outcome), _response_reading(result, outcome), HEAD + rows * (each + gap) + FOOT
+        result, _title(result, outcome), _response_reading(result, outcome), HEAD + rows * (each + gap) + FOOT + 0.1
     )
     across = (WIDTH - 0.9 * columns) / columns
     low, high = _span([table.mean(np.arange(len(table.run)) == row) for row in range(len(table.run))], table)
     promise = _promise(result, outcome)
     if promise is not None:
         low, high = min(low, promise), max(high, promise)
-        low -= 0.06 * (high - low)  # room for its label
     for position, axis in enumerate(factors):
         left = 0.7 + position % columns * (across + 0.8)
-        bottom = sheet.get_figheight() - HEAD - (position // columns + 1) * (each + gap) + 0.5
+        bottom = sheet.get_figheight() - HEAD - (position // columns + 1) * (each + gap) + 0.45
         panel = sheet.panel(left, bottom, across, each)
         panel.set_ylim(low - 0.06 * (high - low or 1), high + 0.1 * (high - low or 1))
         panel.grid(axis="y", color=PALE, linewidth=0.6)
@@ -100,11 +102,6 @@ def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
         panel.set_ylabel(_short(outcome), size=8, color=INK)
         if promise is not None:
             panel.axhline(promise, color=GREY, linewidth=1, linestyle="--", zorder=1)
-            said = _line(outcome, promise)
-            panel.text(
-                0.01, promise, said, size=7, color=GREY, ha="left", va="top",
-                transform=panel.get_yaxis_transform(),
-            )  # fmt: skip
         _ticks(panel, axis, result.design == "grid")
         _lines(panel, table, axis, _other(table, axis, factors))
     return sheet
@@ -181,7 +178,7 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
     panel.grid(axis="x", color=PALE, linewidth=0.6)
     panel.set_xlabel(_short(outcome), size=8.5, color=INK)
     low, high = _tornado_span(rows)
-    panel.set_xlim(low - 0.16 * (high - low or 1), high + 0.16 * (high - low or 1))
+    panel.set_xlim(low - 0.24 * (high - low or 1), high + 0.24 * (high - low or 1))
     for row, effect in enumerate(rows):
         _tornado_row(panel, row, effect)
     ends = [Patch(color=PALETTE[0], label="to the low end"), Patch(color=PALETTE[1], label="to the high end")]
@@ -207,17 +204,12 @@ def plot_trade_off(result: SweepResult, way: str | None = None) -> Figure:
     way = way or next(iter(known), "")
     if way not in known:
         raise BadStudyError(f'"{way}" is no flow and route with outcomes; there are: {", ".join(known) or "none"}')
-    days = _days(result, way)
-    names = [f"{days}[{way}]", f"cost[{way}]", f"emissions[{way}]"]
-    found = result.asking(names)
-    estimates = found.estimates()
-    table = {
-        name: estimates[estimates["outcome"] == name].set_index("point")[["value", "low", "high"]] for name in names
-    }
-    values = np.column_stack([table[name]["value"].to_numpy(float) for name in names])
-    kept = np.isfinite(values).all(axis=1)
+    found = _all_three(result, way)
+    if found is None:
+        raise BadStudyError(f"fewer than two points have days, USD and CO2e of {way}")
+    days, names, table, kept = found
     points = table[names[0]].index.to_numpy()[kept]
-    values = values[kept]
+    values = np.column_stack([table[name]["value"].to_numpy(float)[kept] for name in names])
     chosen = _numbered(values)
     height = max(3.0, 0.55 + 0.3 * min(len(chosen), LISTED))
     unknown = f" {int((~kept).sum())} points are left out: a figure of them is unknown." if not kept.all() else ""
@@ -231,9 +223,6 @@ def plot_trade_off(result: SweepResult, way: str | None = None) -> Figure:
     panel.grid(color=PALE, linewidth=0.5)
     panel.set_xlabel(f"{ROUTE_FIGURES[days][2]}, days", size=8.5, color=INK)
     panel.set_ylabel("what is paid, USD/TEU", size=8.5, color=INK)
-    if not len(values):
-        panel.text(0.5, 0.5, "No point has all three figures.", transform=panel.transAxes, ha="center", color=GREY)
-        return sheet
     gases = values[:, 2]
     same = float(np.ptp(gases)) <= 1e-6 * float(np.abs(gases).max())
     look: dict[str, Any] = {"color": PALETTE[5]} if same else {"c": gases, "cmap": "viridis_r"}
@@ -322,17 +311,18 @@ def _averaged(factors: Sequence[Axis], shown: Sequence[Axis]) -> str:
 
 
 def _promise(result: SweepResult, outcome: str) -> float | None:
-    """What the outcome must not exceed (days), or not fall below (%), for the promise to be kept; None: has no promise.
+    """What the outcome must not exceed, or for `promise.within` not fall below; None: it has no promise.
 
-    A promise counts as kept if 90 % of the boxes arrive within the published time, which is to say that the P90 is no
-    more than its high end.
+    A promise counts as kept if 90 % of the boxes arrive no later than published: then the P90 is no more than the high
+    end of the promise, and no more than 10 % are late. `promise.within` leaves out those that come too soon.
     """
     name, _, rest = outcome.partition("[")
     route = rest.removesuffix("]").partition("/")[2]
     known = {tuple(promises[route]) for promises in result.promises.values() if route in promises}
-    if len(known) != 1 or name not in ("transit.p90", "promise.within"):
+    if len(known) != 1:
         return None
-    return KEPT if name == "promise.within" else float(next(iter(known))[1])
+    marks = {"transit.p90": float(next(iter(known))[1]), "promise.within": KEPT, "promise.late": 100 - KEPT}
+    return marks.get(name)
 
 
 def _kept(result: SweepResult, outcome: str, first: Axis, second: Axis) -> tuple[float | None, str]:
@@ -342,31 +332,37 @@ def _kept(result: SweepResult, outcome: str, first: Axis, second: Axis) -> tuple
         return None, ""
     values = np.array([[c.value for c in row] for row in _cells(samples(result, outcome), first, second)])
     known = values[np.isfinite(values)]
-    good = known >= mark if outcome.startswith("promise") else known <= mark
+    good = known >= mark if outcome.startswith("promise.within") else known <= mark
+    said = _line(outcome, mark)
     if not good.any():
-        return None, f"The promise ({_line(outcome, mark)}) is kept nowhere here."
+        return None, f"{said[0].upper()}{said[1:]}: nowhere here."
     if good.all() and len(known) == values.size:
-        return None, f"The promise ({_line(outcome, mark)}) is kept everywhere here."
-    if not (first.numeric and second.numeric):
-        return None, f"The promise is kept where {_line(outcome, mark)}."
-    return mark, "The blue line is where the promise is just kept, between the cells by straight lines."
+        return None, f"{said[0].upper()}{said[1:]}: everywhere here."
+    if not (first.numeric and second.numeric) or good.all():
+        return None, f"{said[0].upper()}{said[1:]}: at {int(good.sum())} of {values.size} cells."
+    return mark, f"Blue line: {said}, between the cells by straight lines."
 
 
 def _line(outcome: str, mark: float) -> str:
-    if outcome.startswith("promise"):
-        return f"at least {mark:g} % within the published time"
-    return f"P90 no more than the promised {mark:g} days"
+    if outcome.startswith("promise.within"):
+        return f"promise met by {mark:g} % of the boxes, neither sooner nor later than published"
+    if outcome.startswith("promise.late"):
+        return f"promise kept, no more than {mark:g} % of the boxes late"
+    return f"promise kept, P90 no more than the published {mark:g} days"
 
 
 # --- response ---
 
 
 def _response_reading(result: SweepResult, outcome: str) -> str:
+    mark = _promise(result, outcome)
+    dashed = f" Dashed: {_line(outcome, mark)}." if mark is not None else ""
     if result.design == "grid":
         several = len(axes(result)) > 1
         lines = "One line a level of the factor that matters most beside it, means over all others. " if several else ""
-        return f"{lines}Bars: 95 % intervals. × at the top: unknown, too many boxes have not arrived."
-    return "Dots: points of the sweep. Line: mean of close points with its 95 % interval, all other factors varied."
+        return f"{lines}Bars: 95 % intervals. × at the top: unknown, too many boxes have not arrived.{dashed}"
+    said = "Dots: points of the sweep. Line: mean of close points with its 95 % interval, all other factors varied."
+    return said + dashed
 
 
 def _other(table: Samples, axis: Axis, factors: Sequence[Axis]) -> Axis | None:
@@ -388,7 +384,8 @@ def _lines(panel: Axes, table: Samples, axis: Axis, other: Axis | None) -> None:
         value, low, high = (np.array([cell[i] for cell in cells]) for i in range(3))
         x = positions + apart * (group - (len(groups) - 1) / 2)
         label = other.called(group) if other else None
-        panel.plot(x, value, color=colour, marker=shape, markersize=4, linewidth=1.4, label=label, zorder=3)
+        joined = "-" if axis.numeric else ":"
+        panel.plot(x, value, joined, color=colour, marker=shape, markersize=4, linewidth=1.4, label=label, zorder=3)
         panel.vlines(x, low, high, color=colour, linewidth=1.2, zorder=2)
         gone = ~np.isfinite(value)
         panel.plot(
@@ -500,6 +497,21 @@ def _tornado_row(panel: Axes, row: int, effect: Effect) -> None:
     panel.plot([centre, centre], [row - 0.36, row + 0.36], color=INK, linewidth=1.2, zorder=3)
 
 
+def _all_three(
+    result: SweepResult, way: str
+) -> tuple[str, list[str], dict[str, pd.DataFrame], NDArray[np.bool_]] | None:
+    """Days, USD and CO2e of a way: the figure of the days, the three outcomes, the estimates of each by point, and
+    which points have all; None if not even two have."""
+    days = _days(result, way)
+    names = [f"{days}[{way}]", f"cost[{way}]", f"emissions[{way}]"]
+    estimates = result.asking(names).estimates()
+    table = {
+        name: estimates[estimates["outcome"] == name].set_index("point")[["value", "low", "high"]] for name in names
+    }
+    kept = np.isfinite(np.column_stack([table[name]["value"].to_numpy(float) for name in names])).all(axis=1)
+    return (days, names, table, kept) if kept.sum() > 1 else None
+
+
 def _days(result: SweepResult, way: str) -> str:
     """The figure of the days that the sweep asks for; the mean if it asks for none."""
     named = (outcome.partition("[") for outcome in result.outcomes)
@@ -509,8 +521,6 @@ def _days(result: SweepResult, way: str) -> str:
 
 def _numbered(values: np.ndarray) -> np.ndarray:
     """The rows of the efficient set, by rising days; of equal ones the first."""
-    if not len(values):
-        return np.array([], dtype=int)
     chosen = np.flatnonzero(efficient(values))
     return chosen[np.argsort(values[chosen, 0], kind="stable")]
 

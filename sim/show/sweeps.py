@@ -325,7 +325,7 @@ def _advice(result: SweepResult) -> str:
     file, name = result.about["file"], result.name
     return "\n".join(
         [
-            f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to those there are.",
+            f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to these.",
             f'- Other figures of the same runs: `corridor sweep plot {name} --outcome "transit.mean"`.',
             f'- From Python: `sim.sweep("{file}")` gives these tables as frames, with a method for each plot.',
         ]
