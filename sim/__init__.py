@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sim.scenario.faults import ScenarioError
     from sim.scenario.load import Scenario
     from sim.scenario.sources import ranged, sources
-    from sim.show.views import ComparisonView, ResultView
+    from sim.show.views import ComparisonView, ResultView, SweepView
     from sim.study import BadStudyError, Comparison, OnDone, Result, StudyError
     from sim.study.binding import Binding
     from sim.study.evidence import Evidence
@@ -207,26 +207,27 @@ def sweep(
     scheduler: str | None = None,
     again: bool = False,
     on_done: OnDone | None = None,
-) -> SweepResult:
+) -> SweepView:
     """Begin a sweep, or go on with it where it stopped, as `corridor sweep FILE` does.
 
     Its ledger is in the folder `out`/<name of the file>. `scheduler` is the address of a Dask cluster; without one it
-    runs in `workers` processes (none: one a processor). With `again`, runs that failed are done once more. The result
-    has frames `points`, `runs` and `failures`; after Ctrl-C it holds what had finished.
+    runs in `workers` processes (none: one a processor). With `again`, runs that failed are done once more.
+
+    The result has frames `points`, `runs` and `failures`, `estimates()` with intervals, and plots: `plot_response`,
+    `plot_heat_map`, `plot_tornado`, `plot_trade_off`. After Ctrl-C it holds what had finished.
 
     Raises ScenarioError for faults of the file or its scenarios, BadStudyError if the sweep cannot be made, LedgerError
     if the ledger is damaged, in use or that of another sweep, OSError if it cannot be written.
     """
-    from dataclasses import replace
-
-    from sim.sweeps import read_results, read_sweep, run_sweep
+    from sim.show.views import view_sweep
+    from sim.sweeps import read_results, read_sweep, replicated, run_sweep
 
     plan = read_sweep(file, library())
     if replications is not None:
-        plan = replace(plan, replications=replications)
+        plan = replicated(plan, replications)
     folder = Path(out) / plan.name
     interrupted = run_sweep(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
-    return read_results(folder, interrupted=interrupted)
+    return view_sweep(read_results(folder, interrupted=interrupted))
 
 
 def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:

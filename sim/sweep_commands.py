@@ -95,6 +95,7 @@ def resume(target: Path, workers: int | None, scheduler: str | None, again: bool
 @prints_json
 def status(target: Path, out: Path, as_json: bool) -> None:
     """How far a sweep has come, even while it runs."""
+    from sim.show.sweeps import status_lines
     from sim.sweeps.run import progress_of
 
     folder = folder_of(target, out)
@@ -103,10 +104,7 @@ def status(target: Path, out: Path, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"{found['sweep']}: {found['ok']} of {found['runs']} runs done, {found['failed']} failed, "
-               f"{found['timed out']} took too long, {found['missing']} missing")  # fmt: skip
-    for name, error, count in found["errors"]:
-        click.echo(f"  {count} × {name}: {error}")
+    click.echo("\n".join(status_lines(found)))
 
 
 @sweep.command()
@@ -154,28 +152,28 @@ def start(
     as_json: bool,
 ) -> None:
     """Read a sweep file, do the runs that are missing, and show what came out."""
-    from dataclasses import replace
-
     from rich.console import Console
 
     import sim
     from sim.show.progress import progress
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
-    from sim.sweeps import read_results, read_sweep, run_sweep
+    from sim.sweeps import read_results, read_sweep, replicated, run_sweep
     from sim.sweeps.ledger import FILE
     from sim.sweeps.run import estimate
 
     plan = read_sweep(file, sim.library())
-    if replications is not None:
-        plan = replace(plan, replications=replications)
     folder, console = out / plan.name, Console()
     with ledger_errors():
+        if replications is not None:
+            plan = replicated(plan, replications)
         if dry_run:
             found = estimate(plan, folder, workers)
             print_json(found) if as_json else console.print(dry_table(plan, found))
             return
+        if (folder / "run.json").exists():  # the next run of that scenario would replace the folder with its ledger
+            raise click.UsageError(f"{folder}{os.sep} holds the results of a scenario; give another --out")
         try:
-            with progress(plan.title) as on_done:
+            with progress(plan.title, rate=True) as on_done:
                 interrupted = run_sweep(
                     plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done
                 )
@@ -207,7 +205,20 @@ class SweepStopped(Stopped):
 
 def folder_of(target: Path, out: Path) -> Path:
     """The folder of a sweep that is named by it, by its name, or by its file."""
-    return target if target.is_dir() else out / target.stem
+    from sim.scenario.faults import nearest
+    from sim.sweeps.ledger import FILE
+
+    if target.is_dir():
+        return target
+    name = target.stem if target.suffix in (".yaml", ".yml") else target.name
+    if not (out / name / FILE).is_file():
+        known = sorted(file.parent.name for file in out.glob(f"*/{FILE}"))
+        near = nearest(name, known)
+        there = f"there are: {', '.join(known)}" if known else "there is none"
+        raise click.UsageError(
+            f'no sweep "{name}" in {out}{os.sep}; {there}' + (f'; did you mean "{near}"?' if near else "")
+        )
+    return out / name
 
 
 @contextmanager
@@ -215,6 +226,7 @@ def ledger_errors() -> Iterator[None]:
     """What can be wrong with a sweep and its ledger, as a message and an exit code."""
     from sim.study import BadStudyError
     from sim.sweeps import DifferentSweepError, LedgerError
+    from sim.sweeps.outcomes import OutcomeError
 
     try:
         yield
@@ -222,5 +234,5 @@ def ledger_errors() -> Iterator[None]:
         raise BadScenario(str(error)) from error
     except LedgerError as error:
         raise click.ClickException(str(error)) from error
-    except BadStudyError as error:
+    except (BadStudyError, OutcomeError) as error:
         raise click.UsageError(str(error)) from error

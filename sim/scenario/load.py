@@ -242,10 +242,20 @@ def _change(root: Node, text: str, origin: Origin) -> Node:
         raise ScenarioError([render(origin, *stranger)])
     node = parse(value, origin.file, line=0)
     if origin.line:
-        node = Node(node.value, origin, origin)
+        node = _placed(node, origin)
     for key in reversed(path):
         node = Node({key: Node(node.value, node.at, origin)}, origin, origin)
     return node
+
+
+def _placed(node: Node, origin: Origin) -> Node:
+    """The same value, with all of it at one place."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: _placed(child, origin) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [_placed(child, origin) for child in value]
+    return Node(value, origin, origin)
 
 
 def unknown_step(root: Node, path: Path) -> tuple[str, str | None] | None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from sim.scenario.values import MONTHS
 from sim.units import DIMENSION_OF, NUMBER, UNITS, Dimension, UnitError, normal, parse, show
 
 AMOUNTS = ("value", "mean", "median", "p95", "low", "mode", "high", "shift", "min", "max")  # parameters with a unit
@@ -29,14 +30,16 @@ def dimension_of(raw: object) -> Dimension:
 
 
 def times(raw: Any, factor: float) -> Any:
-    """A value as written (a number, a text with a unit, a mapping, a distribution) times a factor.
+    """A value as written (a number, a text with a unit, a mapping, a distribution, months) times a factor.
 
-    What a mapping says of its source and range holds no more.
+    What a mapping says of its source and range holds no more. Raises UnitError if there is nothing to multiply.
     """
     if isinstance(raw, dict):
-        scaled = {name: times(raw[name], factor) for name in AMOUNTS if name in raw}
+        scaled = {name: times(raw[name], factor) for name in (*AMOUNTS, *MONTHS) if name in raw}
         if "quantiles" in raw:
             scaled["quantiles"] = {name: times(value, factor) for name, value in raw["quantiles"].items()}
+        if not scaled:
+            raise UnitError("this is no number; name a value in it")
         return scaled | ({"range": None} if "range" in raw else {})
     return _written(raw, lambda value: factor * value)
 
@@ -45,14 +48,33 @@ def plus(raw: Any, amount: str | float) -> Any:
     """A value as written, no distribution, plus an amount of the same dimension. Raises UnitError."""
     if isinstance(raw, dict):
         if "value" not in raw:
-            raise UnitError("nothing can be added to a distribution; multiply it, or set its mean")
+            raise UnitError("an amount can only be added to a single number; use how: times, or how: mean")
         return {"value": plus(raw["value"], amount)} | ({"range": None} if "range" in raw else {})
     (more, unit), own = number(amount), number(raw)[1]
-    if unit and own:
-        more = parse(amount, dimension_of(raw))[0] / UNITS[dimension_of(raw)][own]
-    elif unit != own:
-        raise UnitError(f"{amount} cannot be added to {raw}")
+    try:
+        more = in_unit(more, unit, own)
+    except UnitError:
+        raise UnitError(f"{amount} cannot be added to {raw}") from None
     return _written(raw, lambda value: value + more)
+
+
+def in_unit(value: float, unit: str, other: str) -> float:
+    """A number in another unit of the same kind. Raises UnitError if there is no such: TEU are no wagons."""
+    if unit == other:
+        return value
+    for dimension, sizes in UNITS.items():
+        if {unit, other} <= sizes.keys() and _counted(dimension, unit) == _counted(dimension, other):
+            return float(f"{value * sizes[unit] / sizes[other]:.10g}")
+    raise UnitError(f"the units {unit or 'none'} and {other or 'none'} do not go together")
+
+
+def _counted(dimension: Dimension, unit: str) -> str:
+    """What a unit counts or is paid for, where that tells it from others of its dimension: TEU, wagons, t km."""
+    if dimension == "space rate":
+        return unit.partition("/")[0]
+    if dimension in ("intensity", "hub intensity"):
+        return unit.partition("/")[2]
+    return unit if dimension in ("space", "freight", "fee", "daily price") else ""
 
 
 def written(value: float, unit: str, *, whole: bool = False) -> Any:

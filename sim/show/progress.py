@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool = False) -> Iterator[OnDone]:
-    """Yield the `on_done` for a study. Nothing is shown if `quiet`, or if stderr is not a terminal."""
+def progress(title: str, *, quiet: bool = False, rate: bool = False) -> Iterator[OnDone]:
+    """Yield the `on_done` for a study. Nothing is shown if `quiet`, or if stderr is not a terminal.
+
+    With `rate`, it also tells how many runs end in a minute.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda done, total, seconds: None
         return
@@ -32,7 +35,8 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[OnDone]:
     task = bar.add_task(title, total=None, left="")
 
     def on_done(done: int, total: int, seconds: float) -> None:
-        bar.update(task, completed=done, total=total, left=f"{remaining(seconds)} left")
+        pace = f"{60 * (total - done) / seconds:.3g} runs/min, " if rate and seconds > 0 else ""
+        bar.update(task, completed=done, total=total, left=f"{pace}{remaining(seconds)} left")
 
     with bar:
         yield on_done

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,70 +17,152 @@ from rich.text import Text
 
 from sim.show.progress import remaining
 from sim.show.tables import plain_table
-from sim.sweeps.outcomes import describe, unit_of
+from sim.sweeps.effects import Interval, effects, level_text
+from sim.sweeps.outcomes import unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sim.show.sweep_plots import Plot
     from sim.sweeps import SweepPlan, SweepResult
 
-TABLES = {
-    "runs": "one row a run: its point, the level of each factor, the replication, and each outcome",
-    "estimates": "one row a point and outcome: the mean over the replications with its 95 % interval",
-    "failures": "runs that gave no result, with their errors",
+OUTCOMES_SHOWN = 6  # on the page and in its plots; others by name
+ROWS_SHOWN = 40  # points of a table in the terminal
+TABLES_SHOWN = 4  # tables beside each other's end, where not all outcomes fit into one
+PAGE_ROWS = 24  # points of the table of the page
+FILES = {
+    "runs.csv, .parquet": "one row a run: its point, the level of each factor, the replication, and each outcome",
+    "estimates.csv, .parquet": "one row a point and outcome: the mean over the replications with its 95 % interval",
+    "failures.csv, .parquet": "runs that gave no result, with their errors",
+    "sweep.json": "the estimates as `corridor sweep --json` prints them",
+    "ledger.sqlite": "every run with all its figures; `corridor sweep resume` goes on from it",
 }
 
 
 def dry_table(plan: SweepPlan, found: Mapping[str, Any]) -> RenderableType:
-    """The factors of a sweep, how many runs they make, and how long these may take."""
+    """The factors of a sweep, how many runs they make, how long these may take, and how large its ledger will be."""
     table = plain_table(*map(Column, ("factor", "levels", "of")))
     for factor in plan.factors:
-        table.add_row(
-            factor.name, _levels(factor), ", ".join(factor.paths[:2]) + (" …" if len(factor.paths) > 2 else "")
-        )
-    more = f", up to {found['most_runs']} to reach {'; '.join(found['until'])}" if found["until"] else ""
-    done = f", {found['done']} of them done" if found["done"] else ""
+        more = f" and {len(factor.paths) - 2} more" if len(factor.paths) > 2 else ""
+        table.add_row(factor.name, _levels(factor), ", ".join(factor.paths[:2]) + more)
+    more = f", up to {found['most_runs']:,} to reach {'; '.join(found['until'])}" if found["until"] else ""
+    done = f", {found['done']:,} of them done" if found["done"] else ""
     time = (
         f"about {remaining(found['seconds'])} with {found['workers']} workers at {found['seconds_a_run']:.2g} s a run"
     )
-    said = f"{found['points']} points, {found['runs']} runs{more}{done}; {time}"
+    size = f"a ledger of about {_bytes(found['ledger_bytes'])}"
+    said = f"{found['points']:,} points, {found['runs']:,} runs{more}{done}; {time}; {size}"
     return Group(Text(plan.title, style="bold"), table, Text(said))
+
+
+def status_lines(found: Mapping[str, Any]) -> list[str]:
+    """How far a sweep has come, from what `sim.sweeps.run.progress_of` tells."""
+    lines = [
+        f"{found['sweep']}: {found['ok']:,} of {found['runs']:,} runs done, {found['failed']:,} failed, "
+        f"{found['timed out']:,} took too long, {found['missing']:,} missing"
+    ]
+    if found["missing"] and found["pace"]:
+        left = f"about {remaining(found['missing'] / found['pace'])} left"
+        lines.append(f"  {60 * found['pace']:.3g} runs a minute, {left}; the last one ended {found['last']}")
+    elif found["missing"]:
+        ended = f"; the last run ended {found['last']}" if found["last"] else ""
+        lines.append(f"  it does not seem to be running{ended}; go on with: corridor sweep resume {found['sweep']}")
+    return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
 
 def _levels(factor: Any) -> str:
     if factor.levels:
-        return f"{', '.join(f'{x:g}' if isinstance(x, float) else x for x in factor.levels)} {factor.unit}".rstrip()
-    return f"{factor.low:g} to {factor.high:g} {factor.unit}".rstrip()
+        shown = [level_text(level) for level in factor.levels]
+        if len(shown) > 8:
+            shown = [*shown[:3], "…", shown[-1], f"({len(shown)} levels)"]
+        return f"{', '.join(shown)} {factor.unit}".rstrip()
+    return f"{level_text(factor.low)} to {level_text(factor.high)} {factor.unit}".rstrip()
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{max(1, size / 1e3):,.0f} kB"
 
 
 def sweep_table(result: SweepResult, width: int = 120) -> RenderableType:
-    """Each point with the mean of each outcome and half of its interval."""
+    """Each point with the mean of each outcome and half of its interval; as many outcomes beside each other as fit."""
     frame = result.estimates()
-    names, labels = zip(*((factor.name, factor.label) for factor in result.factors), strict=True)
+    several = result.points["scenario"].nunique() > 1
+    names = [*(["scenario"] if several else []), *(factor.name for factor in result.factors)]
+    heads = [*(["scenario"] if several else []), *(factor.label for factor in result.factors)]
+    points = result.points[result.points["point"].isin(frame["point"])]
+    rows = [[_shown(value) for value in row] for row in points[names].to_numpy(object).tolist()]
+    cells = {
+        outcome: [told(Interval(*row)) for row in own[["value", "low", "high"]].itertuples(index=False, name=None)]
+        for outcome, own in frame.groupby("outcome", sort=False)
+    }
+    left = sum(
+        max([len(head), *map(len, column)]) + 2 for head, column in zip(heads, zip(*rows, strict=True), strict=False)
+    )
+    groups = list(_fitting(result.outcomes, cells, width - left))
     parts: list[RenderableType] = [Text(result.title, style="bold")]
-    for outcome in result.outcomes:
-        own = frame[frame["outcome"] == outcome]
-        table = plain_table(
-            *map(Column, ("scenario", *labels)),
-            *(Column(head, justify="right") for head in (unit_of(outcome), "±", "runs")),
-        )
-        for row in own.to_dict("records"):
-            half = (row["high"] - row["low"]) / 2
-            table.add_row(
-                row["scenario"],
-                *(_shown(row[name]) for name in names),
-                _shown(row["value"]),
-                _shown(half),
-                str(row["replications"]),
-            )
-        parts += [Text(f"\n{describe(outcome)}"), table]
+    for group in groups[:TABLES_SHOWN]:
+        columns = [Column(head, vertical="bottom") for head in heads]
+        table = plain_table(*columns, *(Column(_head(outcome), justify="right") for outcome in group))
+        for place, row in enumerate(rows[:ROWS_SHOWN]):
+            table.add_row(*row, *(cells[outcome][place] for outcome in group))
+        parts += [table, Text()]
+    parts += [Text(line) for line in _left_out(result, len(rows), sum(map(len, groups[TABLES_SHOWN:])))]
     return Group(*parts)
+
+
+def told(cell: Interval) -> str:
+    """A mean with half of its interval, both to the digits that the interval allows: "27.7 ± 2.4"."""
+    if not cell.known:
+        return "unknown"
+    half = (cell.high - cell.low) / 2
+    if not math.isfinite(half):
+        return f"{cell.value:,.4g}".replace("-", "\u2212")
+    digits = 0 if half >= 10 else 1 if half >= 1 or half == 0 else min(4, 1 - math.floor(math.log10(half)))
+    return f"{cell.value:,.{digits}f} ± {half:,.{digits}f}".replace("-", "\u2212")
+
+
+def _fitting(outcomes: Sequence[str], cells: Mapping[Any, list[str]], width: int) -> list[list[str]]:
+    """The outcomes in groups whose columns fit into a width."""
+    groups: list[list[str]] = []
+    room = 0
+    for outcome in outcomes:
+        wide = (
+            max([len(line) for line in _head(outcome).split("\n")] + [len(cell) for cell in cells.get(outcome, [])]) + 2
+        )
+        if not groups or wide > room:
+            groups.append([])
+            room = width
+        groups[-1].append(outcome)
+        room -= wide
+    return groups
+
+
+def _head(outcome: str) -> str:
+    """An outcome above its column: its name, what it is of, and its unit."""
+    name, _, rest = outcome.partition("[")
+    first, _, second = rest.removesuffix("]").partition("/")
+    return f"{name}\n{first}\n{second}\n{unit_of(outcome)}"
+
+
+def _left_out(result: SweepResult, points: int, outcomes: int) -> list[str]:
+    counts = result.runs.groupby("point").size()
+    each = "no run has ended yet"
+    if len(counts):
+        number = " to ".join(map(str, sorted({int(counts.min()), int(counts.max())})))
+        each = f"Means over {number} replications ± half of their 95 % intervals."
+    lines = [each[0].upper() + each[1:]]
+    file = f"{result.folder / 'estimates.csv'}" if result.folder else "estimates.csv"
+    if points > ROWS_SHOWN:
+        lines.append(f"… and {points - ROWS_SHOWN:,} more points: see {file}")
+    if outcomes:
+        lines.append(f"… and {outcomes:,} more outcomes: see {file}")
+    return lines
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
+        return "as it is" if math.isnan(value) else level_text(value)
+    return "as it is" if value is None else str(value)
 
 
 def sweep_json(result: SweepResult) -> dict[str, Any]:
@@ -118,8 +202,142 @@ def save_tables(result: SweepResult, folder: Path) -> list[Path]:
 
 
 def save_page(result: SweepResult, folder: Path) -> Path:
-    """Draw what the sweep allows, and write the page that shows it."""
-    (folder / "sweep.json").write_text(json.dumps(sweep_json(result), indent=2, ensure_ascii=False) + "\n", "utf-8")
-    page = folder / "README.md"
-    page.write_text(f"# {result.title}\n", "utf-8")
-    return page
+    """Draw what the sweep allows, and write the page that shows it; the plots are there whole or not at all."""
+    from sim.show.style import write
+    from sim.show.sweep_plots import plots
+
+    fresh, old = folder / ".plots.new", folder / ".plots.old"
+    for stale in (fresh, old):
+        shutil.rmtree(stale, ignore_errors=True)
+    fresh.mkdir()
+    drawn = []
+    for plot in plots(result):
+        write(plot.figure, fresh / plot.stem)
+        drawn.append(plot)
+    _replace(folder / "sweep.json", json.dumps(sweep_json(result), indent=2, ensure_ascii=False) + "\n")
+    if (folder / "plots").exists():
+        os.replace(folder / "plots", old)
+    os.replace(fresh, folder / "plots")
+    shutil.rmtree(old, ignore_errors=True)
+    return _replace(folder / "README.md", page(result, drawn))
+
+
+def _replace(target: Path, text: str) -> Path:
+    fresh = target.with_name(f".{target.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, target)
+    return target
+
+
+def page(result: SweepResult, drawn: Sequence[Plot]) -> str:
+    """The summary page: what was varied, what came out, how to read the plots, and how to go on."""
+    parts = [f"# {result.title}", _varied(result), _runs(result)]
+    if len(result.runs):
+        parts += ["## Estimates", _estimates(result)]
+        if result.design == "grid" and (said := _separated(result)):
+            parts += ["## What is told apart", said]
+    if drawn:
+        parts.append("## Plots")
+        for plot in drawn:
+            caption = " ".join(plot.caption.split())
+            caption = caption[0].upper() + caption[1:]
+            parts.append(f"![{caption.partition('. ')[0]}](plots/{plot.stem}.png)\n\n{caption}")
+    if len(result.outcomes) > OUTCOMES_SHOWN:
+        names = ", ".join(f"`{outcome}`" for outcome in result.outcomes[OUTCOMES_SHOWN:])
+        parts.append(f"Not drawn: {names}. `--outcome` chooses what is.")
+    parts += ["## Files", _table(["file", "what it holds"], [[f"`{name}`", what] for name, what in FILES.items()])]
+    parts += ["## How to go on", _advice(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _varied(result: SweepResult) -> str:
+    rows = []
+    for factor in result.factors:
+        how = {"set": "", "times": "times what is there", "plus": "added to what is there", "mean": "as mean"}[
+            factor.how
+        ]
+        rows.append([factor.title, f"{_levels(factor)}{f', {how}' if how else ''}"])
+    scenarios = ", ".join(f"{title} (`{name}`)" for name, title in result.about["titles"].items())
+    head = f"What was varied in {scenarios}, by a design of kind {result.design}:"
+    return f"{head}\n\n{_table(['factor', 'levels'], rows)}"
+
+
+def _runs(result: SweepResult) -> str:
+    counts = result.runs.groupby("point").size()
+    seeds = ", ".join(sorted({values.get("run.seed", "1") for values in result.about["values"].values()}))
+    lines = [
+        f"{len(result.points):,} points, {len(result.runs):,} runs, seed {seeds}, model `{result.about['model']}`. "
+        "Each point meets the same demand and the same weather, replication by replication."
+    ]
+    if len(counts) < len(result.points) or result.interrupted:
+        lines.append(f"**Not complete**: {len(result.points) - len(counts):,} points have no run yet.")
+    if len(result.failures):
+        lines.append(f"**{len(result.failures):,} runs gave no result** and have no part in the means:\n")
+        errors = Counter(zip(result.failures["status"], result.failures["error"], strict=True))
+        for (status, error), count in errors.most_common():
+            lines.append(f"- {count} × {status}: {str(error).partition(chr(10))[0]}")
+    return "\n".join(lines)
+
+
+def _estimates(result: SweepResult) -> str:
+    frame = result.estimates()
+    outcomes = result.outcomes[:OUTCOMES_SHOWN]
+    several = result.points["scenario"].nunique() > 1
+    names = [*(["scenario"] if several else []), *(factor.name for factor in result.factors)]
+    heads = [*(["scenario"] if several else []), *(factor.label for factor in result.factors)]
+    heads += [f"{result.title_of(outcome)}, {unit_of(outcome)}" for outcome in outcomes]
+    rows = []
+    for _, own in list(frame.groupby("point", sort=True))[:PAGE_ROWS]:
+        first, by_name = own.iloc[0], own.set_index("outcome")
+        values = [told(Interval(*by_name.loc[name, ["value", "low", "high"]])) for name in outcomes]
+        rows.append([*(_shown(first[name]) for name in names), *values])
+    more = frame["point"].nunique() - len(rows)
+    said = "Mean ± half of its 95 % interval; unknown: so many boxes have not arrived that it cannot be told."
+    return f"{_table(heads, rows)}\n\n{f'… and {more:,} more points: see `estimates.csv`. ' if more else ''}{said}"
+
+
+def _separated(result: SweepResult) -> str:
+    """For each outcome, the factors whose two ends differ beyond chance, and those for which that is not shown."""
+    lines = []
+    for outcome in result.outcomes[:OUTCOMES_SHOWN]:
+        apart, not_apart, unknown = [], [], []
+        for effect in effects(result, outcome):
+            change = effect.whole
+            name = f"{effect.axis.label} ({effect.axis.called(0)} → {effect.axis.called(len(effect.axis.parts) - 1)})"
+            if not change.known:
+                unknown.append(name)
+            elif change.separated:
+                apart.append(f"{name}: {told(change)} {unit_of(outcome)}")
+            else:
+                not_apart.append(f"{name}: {told(change)} {unit_of(outcome)}" if math.isfinite(change.low) else name)
+        told_apart = [f"separated: {'; '.join(apart)}"] if apart else []
+        told_apart += [f"*not separated*: {'; '.join(not_apart)}"] if not_apart else []
+        told_apart += [f"unknown at an end: {'; '.join(unknown)}"] if unknown else []
+        lines.append(f"- {result.title_of(outcome)}: {'. '.join(told_apart)}.")
+    head = (
+        "Change from the low to the high end of each factor, the others in their middle, with half of its 95 % "
+        "interval. *Not separated* means that these replications do not show a difference, not that there is none."
+    )
+    return head + "\n\n" + "\n".join(lines)
+
+
+def _advice(result: SweepResult) -> str:
+    file, name = result.about["file"], result.name
+    return "\n".join(
+        [
+            f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to these.",
+            f'- Other figures of the same runs: `corridor sweep plot {name} --outcome "transit.mean"`.',
+            f'- From Python: `sim.sweep("{file}")` gives these tables as frames, with a method for each plot.',
+        ]
+    )
+
+
+def _most(result: SweepResult) -> int:
+    counts = result.runs.groupby("point").size()
+    return int(counts.max()) if len(counts) else 1
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

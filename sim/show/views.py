@@ -1,4 +1,4 @@
-"""Results that draw themselves: what `sim.simulate` and `sim.compare` return to a notebook."""
+"""Results that draw themselves: what `sim.simulate`, `sim.compare` and `sim.sweep` return to a notebook."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from sim.show.plots import (
     plot_transit,
 )
 from sim.show.promise import plot_promise
+from sim.show.sweep_plots import plot_heat_map, plot_response, plot_tornado
+from sim.show.sweep_plots import plot_trade_off as plot_sweep_trade_off
 from sim.show.why import plot_why
 from sim.study import Comparison, Result
 from sim.study.promise import promises
 from sim.study.why import waterfall
+from sim.sweeps import SweepResult
 
 
 class ResultView(Result):
@@ -45,6 +48,15 @@ class ComparisonView(Comparison):
     plot_differences = plot_differences
 
 
+class SweepView(SweepResult):
+    """A SweepResult with its plots."""
+
+    plot_response = plot_response
+    plot_heat_map = plot_heat_map
+    plot_tornado = plot_tornado
+    plot_trade_off = plot_sweep_trade_off
+
+
 def view(result: Result) -> ResultView:
     """The same result, with its plots."""
     return ResultView(**{field.name: getattr(result, field.name) for field in fields(result)})
@@ -53,3 +65,8 @@ def view(result: Result) -> ResultView:
 def view_comparison(comparison: Comparison) -> ComparisonView:
     """The same comparison with its plot, of results with theirs."""
     return ComparisonView(tuple(view(result) for result in comparison.results))
+
+
+def view_sweep(result: SweepResult) -> SweepView:
+    """The same result, with its plots."""
+    return SweepView(**{field.name: getattr(result, field.name) for field in fields(result)})

@@ -28,6 +28,8 @@ FILE, LOCK = "ledger.sqlite", "ledger.lock"
 APPLICATION = 0x4D43_5331  # marks the file as ours: "MCS1", with the format in the last byte
 OK = "ok"
 ANEW = "to begin anew, move the folder away or choose another with --out"
+RECENT = 40  # runs whose ends tell the pace
+IDLE = 60  # s without an end, beyond what the pace makes likely, after which a sweep counts as stopped
 
 TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -85,6 +87,17 @@ class Ledger:
         """The mean time of a run; None before the first."""
         [(seconds,)] = self._read(f"SELECT avg(seconds) FROM runs WHERE status = '{OK}'")
         return seconds if seconds is None else float(seconds)
+
+    def pace(self) -> tuple[float | None, str | None]:
+        """Runs a second of late, None if none is ending now; and when the last one ended, UTC."""
+        rows = self._read(f"SELECT finished FROM runs ORDER BY finished DESC LIMIT {RECENT}")
+        ends = [datetime.fromisoformat(finished) for (finished,) in rows]
+        if not ends:
+            return None, None
+        span = (ends[0] - ends[-1]).total_seconds()
+        idle = (datetime.now(UTC) - ends[0]).total_seconds()
+        running = len(ends) > 1 and idle < IDLE + 3 * span / (len(ends) - 1)
+        return (len(ends) - 1) / max(span, idle, 0.5) if running else None, ends[0].isoformat(sep=" ")
 
     def records(self) -> Iterator[Record]:
         """All runs, in no particular order."""

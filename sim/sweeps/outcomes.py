@@ -77,14 +77,19 @@ class Outcome:
 
 def read_outcome(text: str, bases: Sequence[Scenario]) -> Outcome:
     """The outcome that a planner wrote. Raises OutcomeError if a scenario has no such figure."""
-    match = FORM.fullmatch(text)
-    if match is None or match["name"] not in FIGURES:
-        name = match["name"] if match else text
-        raise OutcomeError(f'found "{name}", allowed: {", ".join(FIGURES)}{_hint(name, FIGURES)}; as in "{EXAMPLE}"')
-    outcome = Outcome(" ".join(text.split()), match["name"], match["first"], match["second"])
+    outcome = parse_outcome(text)
     for scenario in bases:
         _check(outcome, build(scenario))
     return outcome
+
+
+def parse_outcome(text: str) -> Outcome:
+    """The outcome that a text names, whatever it is an outcome of. Raises OutcomeError."""
+    match = FORM.fullmatch(text)
+    if match is None or match["name"] not in FIGURES:
+        name = match["name"] if match else text
+        raise OutcomeError(f'found "{name}", allowed: {", ".join(FIGURES)}{hint(name, FIGURES)}; as in "{EXAMPLE}"')
+    return Outcome(" ".join(text.split()), match["name"], match["first"], match["second"])
 
 
 def unit_of(column: str) -> str:
@@ -126,6 +131,12 @@ def figures(
     return tuple(names), np.array(values)
 
 
+def count_figures(network: Network) -> int:
+    """How many figures a run of this network has."""
+    compared = sum(1 for way in network.itineraries if network.model.demand[way.flow].compare)
+    return len(ROUTE_FIGURES) * compared + len(FACILITY_FIGURES) * len(_facilities(network))
+
+
 Way = tuple[str, str]
 
 
@@ -160,7 +171,7 @@ def _check(outcome: Outcome, network: Network) -> None:
     for found, allowed, kind in ((outcome.first, firsts, kinds[0]), (outcome.second, seconds, kinds[1])):
         if found is not None and found not in allowed:
             raise OutcomeError(
-                f'"{found}" is no {kind} in {network.name}, allowed: {listed(allowed)}{_hint(found, allowed)}'
+                f'"{found}" is no {kind} in {network.name}, allowed: {listed(allowed)}{hint(found, allowed)}'
             )
 
 
@@ -176,6 +187,7 @@ def _facilities(network: Network) -> list[tuple[str, str]]:
     return found + [(name, "paths") for name, link in network.model.links.items() if link.paths is not None]
 
 
-def _hint(found: str, allowed: Iterable[str]) -> str:
+def hint(found: str, allowed: Iterable[str]) -> str:
+    """The nearest name, as the end of a message."""
     near = nearest(found, allowed)
     return f'; did you mean "{near}"?' if near else ""

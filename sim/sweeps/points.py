@@ -51,7 +51,7 @@ class Point:
 
 
 def points(plan: SweepPlan) -> list[Point]:
-    """All points of a sweep, scenario by scenario. Raises BadStudyError if the design is larger than may be meant."""
+    """All points of a sweep, scenario by scenario."""
     rows = list(_rows(plan))
     prints = {scenario.name: fingerprint(scenario) for scenario in plan.bases}
     found: list[Point] = []

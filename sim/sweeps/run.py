@@ -19,6 +19,7 @@ from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available
 from sim.study.sequential import COLUMNS, more, precision
 from sim.sweeps.file import SweepPlan
 from sim.sweeps.ledger import FILE, OK, Ledger, LedgerError, reading, writing
+from sim.sweeps.outcomes import count_figures
 from sim.sweeps.points import Point, check_extras, fingerprint, points, values
 from sim.sweeps.work import Job, Run, model_id, runtime, work
 
@@ -64,6 +65,9 @@ def run_sweep(
             return False
         with _crew(plan, progress.missing, workers, scheduler) as crew:
             return carry_out(crew, progress.take, progress.keep)
+
+
+EMPTY, RECORD = 100_000, 1_500  # bytes of a ledger without runs, and of a run without its figures; measured
 
 
 def describe(plan: SweepPlan) -> dict[str, Any]:
@@ -130,6 +134,7 @@ def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, An
         "seconds_a_run": seconds,
         "workers": count,
         "seconds": seconds * (len(wanted) - done) / count,
+        "ledger_bytes": EMPTY + len(wanted) * (RECORD + max(8 * count_figures(build(base)) for base in plan.bases)),
     }
 
 
@@ -144,6 +149,7 @@ def progress_of(folder: Path) -> dict[str, Any]:
         wanted |= statuses.keys()  # targets may have asked for more
         errors = Counter((r.status, (r.error or "").partition("\n")[0]) for r in ledger.records() if r.status != OK)
         seconds = ledger.mean_seconds()
+        pace, last = ledger.pace()
     count = Counter(statuses.values())
     return {
         "sweep": about["sweep"],
@@ -153,6 +159,8 @@ def progress_of(folder: Path) -> dict[str, Any]:
         **{status: count[status] for status in (OK, FAILED, TIMED_OUT)},
         "missing": len(wanted - statuses.keys()),
         "seconds_a_run": seconds,
+        "pace": pace,
+        "last": last,
         "errors": [[status, error, number] for (status, error), number in errors.most_common()],
     }
 

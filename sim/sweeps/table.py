@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from sim.study.statistics import intervals
 from sim.sweeps.ledger import OK, Ledger, Record, reading
-from sim.sweeps.outcomes import Outcome, unit_of
+from sim.sweeps.outcomes import FIGURES, ROUTE_FIGURES, Outcome, OutcomeError, hint, parse_outcome, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,11 +58,28 @@ class SweepResult:
     failures: pd.DataFrame = field(repr=False)
     about: Mapping[str, Any] = field(repr=False)
     interrupted: bool = False
+    folder: Path | None = field(default=None, repr=False)  # of its ledger, which has further outcomes
 
     @property
     def keys(self) -> list[str]:
         """The columns that tell a point."""
         return ["point", "scenario", *(factor.name for factor in self.factors)]
+
+    def title_of(self, outcome: str) -> str:
+        """An outcome in words, with the titles of the scenario: "P90 of the transit time, Xi'an → Poti, by Poti"."""
+        name, _, rest = outcome.partition("[")
+        first, _, second = rest.removesuffix("]").partition("/")
+        said = next(iter(self.about["values"].values()))
+        if name in ROUTE_FIGURES:
+            return f"{FIGURES[name][2]}, {self.title_of_way(f'{first}/{second}')}"
+        place = said.get(f"places.{first}.name", first)
+        return f"{FIGURES[name][2]} of {second}, {place}"
+
+    def title_of_way(self, way: str) -> str:
+        """A flow and its route, as in "xian-poti/middle-poti", with their titles."""
+        said = next(iter(self.about["values"].values()))
+        flow, _, route = way.partition("/")
+        return f"{said.get(f'demand.{flow}.title', flow)}, {said.get(f'routes.{route}.title', route)}"
 
     def estimates(self) -> pd.DataFrame:
         """One row a point and outcome: the columns of the point, outcome, unit, replications, value, low, high.
@@ -71,26 +88,28 @@ class SweepResult:
         """
         import pandas as pd
 
-        rows = []
-        for point, runs in self.runs.groupby("point", sort=True):
-            table = runs[list(self.outcomes)].to_numpy(float).T
-            value, low, high = intervals(table)
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "point": point,
-                        "outcome": self.outcomes,
-                        "replications": table.shape[1],
-                        "value": value,
-                        "low": low,
-                        "high": high,
-                    }
-                )
-            )
-        columns = ["point", "outcome", "replications", "value", "low", "high"]
-        long = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
-        long.insert(2, "unit", [unit_of(outcome) for outcome in long["outcome"]])
+        table = self.runs[list(self.outcomes)].to_numpy(float)
+        numbers, starts = np.unique(self.runs["point"].to_numpy(int), return_index=True)
+        parts = [intervals(rows.T) for rows in np.split(table, starts[1:])] if len(numbers) else []
+        counts = np.diff([*starts, len(table)])
+        value, low, high = np.array(parts).reshape(len(numbers), 3, len(self.outcomes)).transpose(1, 0, 2)
+        long = pd.DataFrame(
+            {
+                "point": np.repeat(numbers, len(self.outcomes)),
+                "outcome": list(self.outcomes) * len(numbers),
+                "unit": [unit_of(outcome) for outcome in self.outcomes] * len(numbers),
+                "replications": np.repeat(counts, len(self.outcomes)),
+                "value": value.ravel(),
+                "low": low.ravel(),
+                "high": high.ravel(),
+            }
+        )
         return self.points.merge(long, on="point")
+
+    def asking(self, outcomes: Sequence[str]) -> SweepResult:
+        """The same runs with other outcomes, texts like those in the sweep file. Raises OutcomeError."""
+        assert self.folder is not None
+        return read_results(self.folder, outcomes, interrupted=self.interrupted)
 
     def means(self) -> pd.DataFrame:
         """One row a point: its columns, replications, and the mean of each outcome."""
@@ -103,17 +122,17 @@ class SweepResult:
 def read_results(folder: Path, outcomes: Sequence[str] | None = None, *, interrupted: bool = False) -> SweepResult:
     """The results in the ledger of a folder. Raises LedgerError.
 
-    `outcomes` are texts like those in the sweep file; none: those that it asks for.
+    `outcomes` are texts like those in the sweep file; none: those that it asks for. Raises OutcomeError if no run has
+    such a figure.
     """
     with reading(folder) as ledger:
         about = ledger.about()
-        return _result(about, ledger, outcomes or about["outcomes"], interrupted)
+        result = _result(about, ledger, [parse_outcome(text) for text in outcomes or about["outcomes"]], interrupted)
+    return replace(result, folder=folder)
 
 
-def _result(about: Mapping[str, Any], ledger: Ledger, outcomes: Sequence[str], interrupted: bool) -> SweepResult:
+def _result(about: Mapping[str, Any], ledger: Ledger, outcomes: Sequence[Outcome], interrupted: bool) -> SweepResult:
     import pandas as pd
-
-    from sim.sweeps.outcomes import FORM
 
     factors = tuple(Varied(**{**row, "levels": tuple(row["levels"])}) for row in about["factors"])
     names = [factor.name for factor in factors]
@@ -124,11 +143,6 @@ def _result(about: Mapping[str, Any], ledger: Ledger, outcomes: Sequence[str], i
     by_key: dict[str, list[tuple[int, int | None]]] = {}
     for number, _, _, _, key, replication in listed:
         by_key.setdefault(key, []).append((number, replication))
-    asked = []
-    for text in outcomes:
-        match = FORM.fullmatch(text)
-        assert match is not None
-        asked.append(Outcome(text, match["name"], match["first"], match["second"]))
     columns: dict[str, None] = {}
     chosen: list[tuple[int, Record]] = []
     failed = []
@@ -141,9 +155,12 @@ def _result(about: Mapping[str, Any], ledger: Ledger, outcomes: Sequence[str], i
             else:
                 failed.append((number, record.replication, record.status, record.error, record.traceback))
     lists = dict.fromkeys(record.names for _, record in chosen)
-    for outcome in asked:
-        for known in lists:
-            columns |= dict.fromkeys(outcome.columns(known))
+    for outcome in outcomes:
+        own = dict.fromkeys(column for known in lists for column in outcome.columns(known))
+        if lists and not own:
+            every = list(dict.fromkeys(column for known in lists for column in known))
+            raise OutcomeError(f'no run has "{outcome.text}"{hint(outcome.text, every)}')
+        columns |= own
     where = {known: {name: at for at, name in enumerate(known)} for known in lists}
     places = {known: [at.get(column, -1) for column in columns] for known, at in where.items()}
     chosen.sort(key=lambda pair: (pair[0], pair[1].replication))
@@ -154,8 +171,8 @@ def _result(about: Mapping[str, Any], ledger: Ledger, outcomes: Sequence[str], i
         table[row] = np.where(at >= 0, record.figures[at], np.nan)
     runs = pd.DataFrame(
         {
-            "point": [number for number, _ in chosen],
-            "replication": [record.replication for _, record in chosen],
+            "point": np.array([number for number, _ in chosen], dtype=int),
+            "replication": np.array([record.replication for _, record in chosen], dtype=int),
         }
     )
     runs = pd.concat([runs, pd.DataFrame(table, columns=list(columns))], axis=1)
