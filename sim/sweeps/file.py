@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import Field, ValidationError
 
@@ -163,7 +163,8 @@ class Factor:
         mean = _at_path(scenario, path)
         assert isinstance(mean, Variate)
         wanted = level * UNITS[DIMENSION_OF[self.unit]][self.unit]
-        return times(raw, wanted / mean.mean) if mean.mean else written(level, self.unit)
+        # what is nothing has no spread: no distribution has a mean of 0
+        return times(raw, wanted / mean.mean) if wanted and mean.mean else written(level, self.unit)
 
 
 @dataclass(frozen=True)
@@ -487,7 +488,8 @@ def _at_path(scenario: Scenario, path: str) -> Any:
 
 def _is_count(dotted: str) -> bool:
     kinds = check.allowed_at(tuple(dotted.split(".")))
-    return bool(kinds) and all(kind.type is int for kind in kinds)
+    numbers = [kind.type for kind in kinds if get_origin(kind.type) is not Literal]  # besides words such as unlimited
+    return bool(numbers) and all(kind is int for kind in numbers)
 
 
 def _in_one_unit(values: Iterable[Any]) -> tuple[list[float], str]:
