@@ -90,6 +90,13 @@ class Sobol(Block):
 Design = Annotated[Grid | PointList | LatinHypercube | Morris | Sobol, Field(discriminator="kind")]
 
 
+class Then(Block):
+    """What `corridor sensitivity` does after a Morris design: a Sobol design over the factors that survive it."""
+
+    samples: Count = 64
+    most: Count = 8  # factors
+
+
 class SweepBlock(Block):
     """A sweep file."""
 
@@ -99,6 +106,7 @@ class SweepBlock(Block):
     set: dict[str, Any] = Field(default_factory=dict)  # path: value, for all runs
     factors: Annotated[dict[Id, FactorBlock], Field(min_length=1)]
     design: Design
+    then: Then | None = None
     replications: Count | None = None  # of each point; none: as the scenario says
     until: list[str] = Field(
         default_factory=list
@@ -182,6 +190,7 @@ class SweepPlan:
     most: int
     outcomes: tuple[Outcome, ...]
     time_limit: float | None  # s
+    then: Then = field(default_factory=Then)
 
 
 def read_sweep(file: str | os.PathLike[str], library: Path) -> SweepPlan:
@@ -198,8 +207,11 @@ def read_sweep(file: str | os.PathLike[str], library: Path) -> SweepPlan:
     outcomes = reader.each(("outcomes",), block.outcomes, lambda text: read_outcome(text, bases))
     if isinstance(block.design, PointList):
         reader.check_points(block.design, factors)
-    if isinstance(block.design, Sobol) and block.design.samples & (block.design.samples - 1):
-        reader.fault(("design", "samples"), f"found {block.design.samples}, where a power of 2 is due")
+    for key, made in (("design", block.design), ("then", block.then)):
+        if isinstance(made, Sobol | Then) and made.samples & (made.samples - 1):
+            reader.fault((key, "samples"), f"found {made.samples}, where a power of 2 is due")
+    if block.then is not None and not isinstance(block.design, Morris):
+        reader.fault(("then",), 'has no sense but after a design of kind "morris"', at="key")
     if isinstance(block.design, Morris | Sobol) and (block.until or block.replications):
         key = "until" if block.until else "replications"
         said = f"a design of kind {block.design.kind} makes one run a point, chosen by the factor realisation"
@@ -208,7 +220,7 @@ def read_sweep(file: str | os.PathLike[str], library: Path) -> SweepPlan:
     limit = None if block.time_limit is None else 3600 * float(block.time_limit)
     return SweepPlan(
         Path(name).stem, block.title, name, tuple(bases), tuple(factors), block.design, block.replications,
-        tuple(until), block.most, tuple(outcomes), limit,
+        tuple(until), block.most, tuple(outcomes), limit, block.then or Then(),
     )  # fmt: skip
 
 
@@ -390,15 +402,22 @@ class Reader:
         return Factor(name, title, block.how, paths, unit, steps, low, high, whole, at=at)
 
     def doubtful(self, path: tuple[str, ...], block: FactorBlock, bases: Sequence[Scenario]) -> Iterator[Factor]:
-        """A factor for each value that has a range in the first scenario; what stands in several places is one."""
-        groups: dict[Any, list[Any]] = {}
+        """A factor for each value that has a range in the first scenario.
+
+        What stands in several places is one: it is chosen if one of them is, and left out if all of them are.
+        """
+        alike: dict[Any, list[Any]] = {}
         for value in ranged(bases[0]):
-            chosen = block.only is None or any(_begins(value.path, pattern) for pattern in block.only)
-            if chosen and not any(_begins(value.path, pattern) for pattern in block.without or ()):
-                groups.setdefault(value.alike, []).append(value)
+            alike.setdefault(value.alike, []).append(value)
+        groups = [
+            group
+            for group in alike.values()
+            if any(block.only is None or _fits(value.path, block.only) for value in group)
+            and not all(_fits(value.path, block.without or ()) for value in group)
+        ]
         if not groups:
             self.fault(path, "no value with a range fits", at="key")
-        for first, *others in groups.values():
+        for first, *others in groups:
             value = _at_path(bases[0], first.path)
             assert isinstance(value, Quantity | Variate)  # nothing else can have a range
             unit = value.unit
@@ -512,6 +531,10 @@ def _begins(path: str, pattern: str) -> bool:
     """Whether a path, or a block that it lies in, fits a pattern like ports.* or fleets.aktau-*."""
     steps = path.split(".")
     return any(fnmatchcase(".".join(steps[:end]), pattern) for end in range(1, len(steps) + 1))
+
+
+def _fits(path: str, patterns: Iterable[str]) -> bool:
+    return any(_begins(path, pattern) for pattern in patterns)
 
 
 def _paths(levels: Mapping[str, Mapping[str, Any]]) -> list[str]:
