@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from sim.study import BadStudyError, Failure, Result
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+LATE = ("sensitivity", "sweep")  # commands in modules of their own, imported when they run
 
 
 class BadScenario(click.ClickException):
@@ -65,14 +68,13 @@ class Corridor(click.Group):
     """Turns what can go wrong into a message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*self.commands, "sweep"])
+        return sorted([*self.commands, *LATE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "sweep":
+        if cmd_name not in LATE:
             return super().get_command(ctx, cmd_name)
-        from sim.sweep_commands import sweep
-
-        return sweep
+        command: click.Command = getattr(import_module(f"sim.{cmd_name}_commands"), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

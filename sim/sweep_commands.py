@@ -156,10 +156,12 @@ def start(
 
     import sim
     from sim.show.progress import progress
+    from sim.show.sensitivity import indices_table, sensitivity_report
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
     from sim.sweeps import read_results, read_sweep, replicated, run_sweep
     from sim.sweeps.ledger import FILE
     from sim.sweeps.run import estimate
+    from sim.sweeps.sensitivity import KINDS
 
     plan = read_sweep(file, sim.library())
     folder, console = out / plan.name, Console()
@@ -185,8 +187,11 @@ def start(
     with unhurried():
         save_tables(result, folder)
         save_page(result, folder)
+        if result.design in KINDS:
+            sensitivity_report(result, folder)
     click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
-    print_json(sweep_json(result)) if as_json else console.print(sweep_table(result, console.width))
+    table = indices_table if result.design in KINDS else sweep_table
+    print_json(sweep_json(result)) if as_json else console.print(table(result, console.width))
     if interrupted:
         raise SweepStopped(result, folder)
     if len(result.failures):

@@ -172,13 +172,14 @@ def sweep_json(result: SweepResult) -> dict[str, Any]:
         "model_version": result.about["model"],
         "design": result.design,
         "factors": [vars(factor) | {"levels": list(factor.levels)} for factor in result.factors],
-        "points": _records(result.estimates()),
-        "failures": _records(result.failures),
+        "points": records(result.estimates()),
+        "failures": records(result.failures),
         "interrupted": result.interrupted,
     }
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame for JSON, which has no numbers but finite ones."""
     return [
         {str(k): None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
         for row in frame.to_dict("records")

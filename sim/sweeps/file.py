@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import Field, ValidationError
 
@@ -97,6 +97,13 @@ class Sobol(Block):
 Design = Annotated[Grid | PointList | LatinHypercube | Morris | Sobol, Field(discriminator="kind")]
 
 
+class Then(Block):
+    """What `corridor sensitivity` does after a Morris design: a Sobol design over the factors that survive it."""
+
+    samples: Number = 64
+    most: Number = 8  # factors
+
+
 class SweepPart(Block):
     """What is left of a sweep file without its faulty parts, so that the others can still be judged."""
 
@@ -106,6 +113,7 @@ class SweepPart(Block):
     set: dict[str, Any] = Field(default_factory=dict)  # path: value, for all runs
     factors: dict[Id, FactorBlock] = Field(default_factory=dict)
     design: Design | None = None
+    then: Then | None = None
     replications: Number | None = None  # of each point; none: as the scenario says
     until: list[str] = Field(default_factory=list)  # targets: a point gets more replications until they are reached
     most: Number = 200  # replications of a point
@@ -187,7 +195,8 @@ class Factor:
         if self.unit not in UNITS[dimension] and (self.unit or dimension != "share"):
             raise UnitError(f"found {show_level(level)} {self.unit or 'without a unit'}, where {due(dimension)} is due")
         mark = level * UNITS[dimension].get(self.unit, 1.0)
-        return times(raw, mark / mean.mean) if mean.mean else written(level, self.unit)
+        # what is nothing has no spread: no distribution has a mean of 0
+        return times(raw, mark / mean.mean) if mark and mean.mean else written(level, self.unit)
 
 
 @dataclass(frozen=True)
@@ -205,6 +214,7 @@ class SweepPlan:
     most: int
     outcomes: tuple[Outcome, ...]
     time_limit: float | None  # s
+    then: Then = field(default_factory=Then)
 
 
 LARGEST = 100_000  # points of a design
@@ -239,8 +249,11 @@ def read_sweep(file: str | os.PathLike[str], library: Path) -> SweepPlan:
     outcomes = reader.each(("outcomes",), block.outcomes, lambda text: read_outcome(text, bases))
     if isinstance(design, PointList):
         reader.check_points(design, factors, broken=len(factors) < len(block.factors) or bool(lines))
-    if isinstance(design, Sobol) and design.samples & (design.samples - 1):
-        reader.fault(("design", "samples"), f"found {design.samples}, where a power of 2 is due")
+    for key, made in (("design", design), ("then", block.then)):
+        if isinstance(made, Sobol | Then) and made.samples & (made.samples - 1):
+            reader.fault((key, "samples"), f"found {made.samples}, where a power of 2 is due")
+    if block.then is not None and not isinstance(design, Morris | None):
+        reader.fault(("then",), 'has no sense but after a design of kind "morris"', at="key")
     if isinstance(design, Morris | Sobol) and (block.until or block.replications):
         key = "until" if block.until else "replications"
         reader.fault((key,), realised(design), at="key")
@@ -249,7 +262,7 @@ def read_sweep(file: str | os.PathLike[str], library: Path) -> SweepPlan:
     limit = None if block.time_limit is None else 3600 * float(block.time_limit)
     return SweepPlan(
         Path(name).stem, block.title, name, tuple(bases), tuple(factors), design, block.replications,
-        tuple(until), block.most, tuple(outcomes), limit,
+        tuple(until), block.most, tuple(outcomes), limit, block.then or Then(),
     )  # fmt: skip
 
 
@@ -549,20 +562,27 @@ class Reader:
         return Factor(name, title, block.how, paths, unit, steps, low, high, whole, at=at)
 
     def doubtful(self, path: tuple[str, ...], block: FactorBlock, bases: Sequence[Scenario]) -> Iterator[Factor]:
-        """A factor for each value that has a range in the first scenario; what stands in several places is one."""
-        groups: dict[Any, list[Any]] = {}
+        """A factor for each value that has a range in the first scenario.
+
+        What stands in several places is one: it is chosen if one of them is, and left out if all of them are.
+        """
         known = ranged(bases[0])
         for key, patterns in (("only", block.only), ("without", block.without)):
             for index, pattern in enumerate(patterns or ()):
                 if not any(_begins(value.path, pattern) for value in known):
                     self.fault((*path, key, str(index)), f'no value with a range fits "{pattern}"')
+        alike: dict[Any, list[Any]] = {}
         for value in known:
-            chosen = block.only is None or any(_begins(value.path, pattern) for pattern in block.only)
-            if chosen and not any(_begins(value.path, pattern) for pattern in block.without or ()):
-                groups.setdefault(value.alike, []).append(value)
+            alike.setdefault(value.alike, []).append(value)
+        groups = [
+            group
+            for group in alike.values()
+            if any(block.only is None or _fits(value.path, block.only) for value in group)
+            and not all(_fits(value.path, block.without or ()) for value in group)
+        ]
         if not groups:
             self.fault(path, "no value with a range fits", at="key")
-        for first, *others in groups.values():
+        for first, *others in groups:
             value = _at_path(bases[0], first.path)
             assert isinstance(value, Quantity | Count | Variate)  # nothing else can have a range
             unit = value.unit
@@ -683,7 +703,8 @@ def _at_path(scenario: Scenario, path: str) -> Any:
 
 def _is_count(dotted: str) -> bool:
     kinds = check.allowed_at(tuple(dotted.split(".")))
-    return bool(kinds) and all(kind.type in (int, Count) for kind in kinds)
+    numbers = [kind.type for kind in kinds if get_origin(kind.type) is not Literal]  # besides words such as unlimited
+    return bool(numbers) and all(kind in (int, Count) for kind in numbers)
 
 
 def _in_one_unit(values: Iterable[Any]) -> tuple[list[float], str]:
@@ -697,6 +718,10 @@ def _begins(path: str, pattern: str) -> bool:
     """Whether a path, or a block that it lies in, fits a pattern like ports.* or fleets.aktau-*."""
     steps = path.split(".")
     return any(fnmatchcase(".".join(steps[:end]), pattern) for end in range(1, len(steps) + 1))
+
+
+def _fits(path: str, patterns: Iterable[str]) -> bool:
+    return any(_begins(path, pattern) for pattern in patterns)
 
 
 def _paths(levels: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:

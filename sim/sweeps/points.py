@@ -108,9 +108,10 @@ def _rows(plan: SweepPlan) -> Iterator[tuple[tuple[Level | None, ...], int | Non
         for row in qmc.LatinHypercube(len(factors), rng=np.random.default_rng(design.seed)).random(design.points):
             yield tuple(f.level(float(u)) for f, u in zip(factors, row, strict=True)), None
     else:
-        for row in sampled(design, len(factors)):
+        sample = sampled(design, len(factors))
+        for row, replication in zip(sample, realisations(design, sample), strict=True):
             levels = tuple(f.level(float(u)) for f, u in zip(factors, row, strict=False))
-            yield levels, min(int(row[-1] * design.realisations), design.realisations - 1)
+            yield levels, replication
 
 
 def sampled(design: Morris | Sobol, factors: int) -> Floats:
@@ -123,6 +124,18 @@ def sampled(design: Morris | Sobol, factors: int) -> Floats:
     from SALib.sample import sobol
 
     return np.asarray(sobol.sample(problem, design.samples, calc_second_order=False, seed=design.seed))
+
+
+def realisations(design: Morris | Sobol, sample: Floats) -> list[int]:
+    """The replication of each row of a sample.
+
+    The few levels of a Morris design would choose among a few replications only: each trajectory counts on from
+    another one.
+    """
+    chosen = np.minimum((sample[:, -1] * design.realisations).astype(int), design.realisations - 1)
+    if isinstance(design, Morris):
+        chosen = (chosen + np.arange(len(sample)) // (sample.shape[1] + 1)) % design.realisations
+    return [int(number) for number in chosen]
 
 
 def unit_problem(columns: int) -> dict[str, object]:

@@ -1,0 +1,54 @@
+"""`corridor sensitivity`: which of many uncertain numbers decide."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from sim.cli import FailedRuns, Stopped, print_json, prints_json, unhurried
+from sim.sweep_commands import ledger_errors, takes_out
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: the address of its scheduler, tcp://….")
+@click.option("--again", is_flag=True, help="Do the runs once more that failed or took too long.")
+@takes_out
+@prints_json
+def sensitivity(file: str, workers: int | None, scheduler: str | None, again: bool, out: Path, as_json: bool) -> None:
+    """Find out which factors decide: screen all of FILE (a sweep file with a Morris design), weigh those that matter.
+
+    What stopped goes on where it was. The page with plots and words is README.md in the folder of the study.
+    """
+    from rich.console import Console
+
+    import sim
+    from sim.show.progress import progress
+    from sim.show.sensitivity import save_study, study_json, study_table
+    from sim.sweeps import read_sweep
+    from sim.sweeps.sensitivity import study
+
+    plan = read_sweep(file, sim.library())
+    folder, console = out / plan.name, Console()
+    with ledger_errors():
+        found = study(plan, folder, workers=workers, scheduler=scheduler, again=again, progress=progress)
+    with unhurried():
+        save_study(found, folder)
+    click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
+    print_json(study_json(found)) if as_json else console.print(study_table(found, console.width))
+    if found.interrupted:
+        runs = sum(len(result.runs) for result in found.stages)
+        raise StudyStopped(runs, file)
+    lost = sum(len(result.failures) for result in found.stages)
+    if lost:
+        raise FailedRuns(f"{lost} runs gave no result")
+
+
+class StudyStopped(Stopped):
+    """Ctrl-C; all runs that had finished are in the ledgers."""
+
+    def __init__(self, runs: int, file: str) -> None:
+        click.ClickException.__init__(self, f"Stopped. {runs} runs are kept; go on with: corridor sensitivity {file}")

@@ -1,0 +1,210 @@
+"""Which factors decide an outcome: the indices of Morris and of Sobol, with those of chance beside them.
+
+Both designs have one factor more than the file names: the realisation, which chooses the replication. What it does is
+chance, so that its index is the noise that the others are held against. Morris: Campolongo, Cariboni and Saltelli
+(2007), doi:10.1016/j.envsoft.2006.10.004; Sobol: Saltelli et al. (2010), doi:10.1016/j.cpc.2009.09.018; both by SALib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.study import BadStudyError, OnDone
+from sim.sweeps.file import Morris, Sobol, SweepPlan
+from sim.sweeps.outcomes import unit_of
+from sim.sweeps.points import REALISATION, sampled, unit_problem
+from sim.sweeps.run import run_sweep
+from sim.sweeps.table import SweepResult, read_results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+KINDS = ("morris", "sobol")
+RESAMPLES = 1000  # of the bootstrap over trajectories or blocks
+CLEAR, LIKELY, WITHIN, CHANCE = "above chance", "likely above", "within chance", "chance"  # how an effect stands
+EFFECTS = ("mu_star", "mu_star_low", "mu_star_high", "mu", "sigma", "over_chance", "standing")
+SHARES = ("s1", "s1_low", "s1_high", "st", "st_low", "st_high")
+
+
+def indices(result: SweepResult) -> pd.DataFrame:
+    """One row a scenario, outcome and factor, in their order; the last factor of each outcome is `realisation`.
+
+    Of a Morris design: `mu_star`, the mean absolute effect of the whole range, in `unit`, with its 95 % interval; `mu`,
+    the same with its sign; `sigma`, how much the effect differs from place to place; `over_chance`, mu_star over that
+    of the realisation; `standing`: above chance if its interval is above that of the realisation, likely above if
+    mu_star is, else within chance. The realisation's effects are scaled as all others, so that an outcome that is
+    nothing but chance shows the same mu_star for all.
+
+    Of a Sobol design, shares of the variance with 95 % intervals: `s1` of the factor alone, `st` with all its
+    interactions. An estimate below 0 is one that the samples cannot tell from 0. NaN: the outcome does not vary.
+
+    `used` of `drawn` trajectories or blocks had all their figures; those with a hole are left out, never filled. Holes
+    do not come by chance (a P90 is unknown where it is large), so with fewer than half of the blocks, or than two, all
+    is NaN. Intervals are bootstrapped, and too narrow where few are used.
+
+    Raises BadStudyError if the design is another, or its sample is not the one that is made now.
+    """
+    import pandas as pd
+
+    if result.design not in KINDS:
+        raise BadStudyError(f"a design of kind {result.design} gives no indices, only {' and '.join(KINDS)} do")
+    design: Morris | Sobol = (Morris if result.design == "morris" else Sobol)(**result.about["design"])
+    sample = sampled(design, len(result.factors))
+    names = [*(factor.name for factor in result.factors), REALISATION]
+    titles = [*(factor.label for factor in result.factors), REALISATION]
+    tables = []
+    for scenario, own in result.points.groupby("scenario", sort=False):
+        _check_sample(result, own, sample)
+        runs = own[["point"]].merge(result.runs[["point", *result.outcomes]], on="point", how="left")
+        for outcome in result.outcomes:
+            found, used = _of_outcome(design, sample, runs[outcome].to_numpy(float))
+            table = pd.DataFrame({"factor": names, "title": titles, **found})
+            table = table.assign(used=used, drawn=len(sample) // _block(design, sample))
+            head = {"scenario": scenario, "outcome": outcome, "unit": unit_of(outcome)}
+            for place, (name, value) in enumerate(head.items()):
+                table.insert(place, name, value)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def survivors(table: pd.DataFrame, most: int) -> tuple[str, ...]:
+    """The factors of a Morris table whose effect on any outcome is likely above chance, the largest over chance first.
+
+    A factor that is kept by mistake costs runs, and the next stage shows it; one that is lost is lost. So it is enough
+    that mu_star is above the interval of the realisation. At most `most` are kept.
+    """
+    kept = table[table["standing"].isin((CLEAR, LIKELY))]
+    order = kept.groupby("factor", sort=False)["over_chance"].max().sort_values(ascending=False, kind="stable")
+    return tuple(map(str, order.index[:most]))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A screening, and the shares of variance of what survived it; `shares` is None if nothing did, or after Ctrl-C."""
+
+    plan: SweepPlan
+    screening: SweepResult
+    effects: pd.DataFrame
+    survivors: tuple[str, ...]
+    weighing: SweepResult | None = None
+    shares: pd.DataFrame | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        return self.screening.interrupted or (self.weighing is not None and self.weighing.interrupted)
+
+    @property
+    def stages(self) -> list[SweepResult]:
+        return [self.screening] if self.weighing is None else [self.screening, self.weighing]
+
+
+def study(
+    plan: SweepPlan,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    again: bool = False,
+    progress: Callable[[str], AbstractContextManager[OnDone | None]] = lambda title: nullcontext(),
+) -> Study:
+    """Screen the factors of a plan with a Morris design, then weigh the survivors with a Sobol design.
+
+    The ledgers are in `folder`/morris and `folder`/sobol; what they have is not run again. Raises what `run_sweep`
+    does, and BadStudyError if the design is another.
+    """
+    design = plan.design
+    if not isinstance(design, Morris):
+        raise BadStudyError(f"{plan.file}: a sensitivity study begins with a design of kind morris, not {design.kind}")
+
+    def stage(part: str, planned: SweepPlan) -> SweepResult:
+        planned = replace(planned, name=f"{plan.name}-{part}")
+        with progress(f"{plan.title}: {part}") as on_done:
+            stopped = run_sweep(
+                planned, folder / part, workers=workers, scheduler=scheduler, again=again, on_done=on_done
+            )
+        return read_results(folder / part, interrupted=stopped)
+
+    screening = stage("morris", plan)
+    effects = indices(screening)
+    kept = survivors(effects, plan.then.most)
+    if screening.interrupted or not kept:
+        return Study(plan, screening, effects, kept)
+    second = Sobol(kind="sobol", samples=plan.then.samples, realisations=design.realisations, seed=design.seed)
+    factors = tuple(factor for factor in plan.factors if factor.name in kept)
+    weighing = stage("sobol", replace(plan, factors=factors, design=second))
+    return Study(plan, screening, effects, kept, weighing, indices(weighing))
+
+
+def _block(design: Morris | Sobol, sample: Floats) -> int:
+    """How many rows belong together: a trajectory, or the rows that the indices of Sobol are made of."""
+    return int(sample.shape[1]) + (1 if isinstance(design, Morris) else 2)
+
+
+def _of_outcome(design: Morris | Sobol, sample: Floats, figures: Floats) -> tuple[dict[str, Any], int]:
+    """The columns of the table of one outcome, and how many blocks they are made of."""
+    block = _block(design, sample)
+    whole: NDArray[np.bool_] = np.isfinite(figures.reshape(-1, block)).all(axis=1)
+    rows, used = np.repeat(whole, block), int(whole.sum())
+    columns = EFFECTS if isinstance(design, Morris) else SHARES
+    if used < max(2, whole.size / 2):
+        unknown: dict[str, Any] = {name: WITHIN if name == "standing" else np.nan for name in columns}
+        return unknown, used
+    problem, seed = unit_problem(sample.shape[1]), design.seed + 1  # SALib takes a seed of 0 for none
+    if isinstance(design, Morris):
+        return _effects(problem, sample[rows], figures[rows], design.levels, seed), used
+    return _shares(problem, figures[rows], seed), used
+
+
+def _effects(problem: dict[str, object], sample: Floats, figures: Floats, levels: int, seed: int) -> dict[str, Any]:
+    from SALib.analyze import morris
+
+    found = morris.analyze(problem, sample, figures, num_resamples=RESAMPLES, num_levels=levels, seed=seed)
+    effect, half = (np.asarray(found[name], dtype=float) for name in ("mu_star", "mu_star_conf"))
+    low, high = np.maximum(effect - half, 0.0), effect + half
+    with np.errstate(divide="ignore", invalid="ignore"):
+        over = np.where(effect > 0, effect / effect[-1], 0.0)
+    standing = np.where(low > high[-1], CLEAR, np.where(effect > high[-1], LIKELY, WITHIN)).astype(object)
+    standing[-1] = CHANCE
+    sign, sigma = (np.asarray(found[name], dtype=float) for name in ("mu", "sigma"))
+    return dict(zip(EFFECTS, (effect, low, high, sign, sigma, over, standing), strict=True))
+
+
+def _shares(problem: dict[str, object], figures: Floats, seed: int) -> dict[str, Any]:
+    from SALib.analyze import sobol
+
+    if np.ptp(figures) == 0:
+        return dict.fromkeys(SHARES, np.nan)
+    found = sobol.analyze(problem, figures, calc_second_order=False, num_resamples=RESAMPLES, seed=seed)
+    columns: dict[str, Any] = {}
+    for name in ("S1", "ST"):
+        value, half = found[name], found[f"{name}_conf"]
+        columns |= {name.lower(): value, f"{name.lower()}_low": value - half, f"{name.lower()}_high": value + half}
+    return columns
+
+
+def _check_sample(result: SweepResult, points: pd.DataFrame, sample: Floats) -> None:
+    """Raise BadStudyError if the points were not made from this sample, as by another version of SALib."""
+    same = len(points) == len(sample)
+    for column, factor in enumerate(result.factors):
+        if not same or factor.levels or factor.low is None or factor.high is None:
+            continue
+        levels = points[factor.name].to_numpy(float)
+        slack = 1.0 if (levels == np.round(levels)).all() else 1e-6 * (factor.high - factor.low)  # counts are rounded
+        same = bool(np.abs(factor.low + sample[:, column] * (factor.high - factor.low) - levels).max() <= slack)
+    if not same:
+        raise BadStudyError(f"{result.name}: its points are not those that this version of SALib draws")
+
+
+def left_out(table: pd.DataFrame) -> list[tuple[str, str, int, int]]:
+    """scenario, outcome, used and drawn of each outcome for which not all blocks could be used."""
+    rows: Sequence[Any] = table.drop_duplicates(["scenario", "outcome"]).to_dict("records")
+    return [(r["scenario"], r["outcome"], r["used"], r["drawn"]) for r in rows if r["used"] < r["drawn"]]
