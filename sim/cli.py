@@ -65,14 +65,18 @@ class Corridor(click.Group):
     """Turns what can go wrong into a message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*self.commands, "sweep"])
+        return sorted([*self.commands, "optimise", "sweep"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "sweep":
-            return super().get_command(ctx, cmd_name)
-        from sim.sweep_commands import sweep
+        if cmd_name == "optimise":
+            from sim.optimise_commands import optimise
 
-        return sweep
+            return optimise
+        if cmd_name == "sweep":
+            from sim.sweep_commands import sweep
+
+            return sweep
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
