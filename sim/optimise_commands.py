@@ -47,9 +47,7 @@ def optimise(
             print_json(found) if as_json else console.print(dry_table(plan, found))
             return
         with progress(plan.sweep.title) as on_done:
-            result = run_optimisation(
-                plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done
-            )
+            result = run_optimisation(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
     with unhurried():
         save_optimisation(result, folder)
     click.echo(f"{result.name}: saved in {folder}{os.sep}", err=True)

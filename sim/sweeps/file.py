@@ -486,8 +486,7 @@ def _at_path(scenario: Scenario, path: str) -> Any:
 
 
 def _is_count(dotted: str) -> bool:
-    kinds = check.allowed_at(tuple(dotted.split(".")))
-    return bool(kinds) and all(kind.type is int for kind in kinds)
+    return any(kind.type is int for kind in check.allowed_at(tuple(dotted.split("."))))
 
 
 def _in_one_unit(values: Iterable[Any]) -> tuple[list[float], str]:

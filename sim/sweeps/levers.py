@@ -224,7 +224,9 @@ class _LeverReader(Reader):
             given = [key for key in (one, other) if getattr(block, key) is not None]
             if len(given) != 1:
                 self.fault(
-                    path, f"found {' and '.join(given) or 'neither'} of {one} and {other}, of which one is due", at="key"
+                    path,
+                    f"found {' and '.join(given) or 'neither'} of {one} and {other}, of which one is due",
+                    at="key",
                 )
 
     def priced(self, factor: Factor, block: LeverBlock, scenario: Scenario) -> tuple[Factor, tuple[float, ...]]:
@@ -253,7 +255,9 @@ class _LeverReader(Reader):
             return [0.0] * len(factor.levels)
         steps = [float(level) - float(first) for level in factor.levels]
         if min(steps) < 0:
-            self.fault(path, f'counts from the first value, {show_level(first)}, and others are lower; use "cost"', at="key")
+            self.fault(
+                path, f'counts from the first value, {show_level(first)}, and others are lower; use "cost"', at="key"
+            )
         return [step * float(block.cost_each) for step in steps]
 
     def by_level(self, factor: Factor, costs: Mapping[str, YearlyCost]) -> list[float]:

@@ -2,9 +2,9 @@
 
 The search runs all candidates with the same few replications. Those that may be the answer then get fresh
 replications, the same for all of them, so that nobody is preferred for having been lucky in the search. Costs are
-known; only whether a goal is met must be told from the replications, by one-sided Student-t bounds of the mean. They are
-corrected (Bonferroni) for the number of finalists and for the looks that are taken at growing numbers of replications:
-with the confidence that was asked for, no finalist is wrongly said to meet the goals, and none wrongly to miss them.
+known; only whether a goal is met must be told from the replications, by one-sided Student-t bounds of the mean. These
+are corrected (Bonferroni) for the number of finalists and for the looks that are taken at growing numbers of
+replications: with the confidence that was asked for, no finalist is wrongly said to meet the goals, and none wrongly to miss them.
 
 Nothing here runs anything: `seek` asks for replications, and goes on when they are there. Its way depends on nothing
 but their outcomes, so that an interrupted search that begins anew comes back to the same point.
@@ -37,7 +37,9 @@ LOOK = 8  # fresh replications at the first look; they are doubled for each furt
 UNKNOWN = 1e3  # the excess of a figure that is not known: worse than any that is
 
 Status = Literal["meets", "misses", "open", "unknown"]
-Samples = Mapping[Choice, Mapping[int, Sequence[float] | None]]  # by replication: the figures of the goals; None: failed
+Samples = Mapping[
+    Choice, Mapping[int, Sequence[float] | None]
+]  # by replication: the figures of the goals; None: failed
 Asked = list[tuple[Choice, range]]  # replications of choices that are needed before it goes on
 Asking = Generator[Asked, None, "Verdict"]
 
@@ -101,7 +103,7 @@ def looks(problem: Problem) -> list[range]:
 
 
 def error_of_a_look(problem: Problem, finalists: int) -> float:
-    """The probability of a wrong word at one look at one finalist, such that all are right with the confidence asked."""
+    """How probable a wrong word may be at one look at one finalist, for all to be right with the confidence asked."""
     return (1 - problem.confidence) / (finalists * len(looks(problem)))
 
 
