@@ -245,7 +245,8 @@ def optimise(
     """The cheapest set of measures that meets a target, as `corridor optimise FILE` finds it.
 
     Its ledger is in the folder `out`/optimise-<name of the file>; what it has is not run again. The other parameters
-    and the errors are those of `sweep`. The result has `winner`, `nearest`, and frames `candidates`, `runs`, `failures`.
+    and the errors are those of `sweep`. The result has `winner` and `nearest`, and frames `candidates`, `runs`
+    and `failures`.
     """
     from sim.sweeps.levers import read_optimisation
     from sim.sweeps.optimised import run_optimisation

@@ -93,8 +93,8 @@ def optimise_table(result: OptimisationResult) -> RenderableType:
 
 LEGEND = (
     "★ the cheapest that meets the target; · efficient: none that is cheaper is as good. ± is half of the 95 % "
-    "interval over the fresh replications that all have in common; the bound is that of the last step, over all of its own, and "
-    "holds for all finalists together."
+    "interval over the fresh replications that all have in common; the bound is that of the last step, over all of its "
+    "own, and holds for all finalists together."
 )
 
 
@@ -204,9 +204,9 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
     beyond = _limits(frame, confirmed, goal)
     hidden = frame[~frame[goal.column].between(*beyond)]
     reading = (
-        "Each dot is a set of measures. Pale: tried in the search only. Bars: 95 % intervals over fresh years, the "
-        "same for all.\nLetters: the efficient set, listed below. Diamond: the cheapest that was shown to meet the target. "
-        f"{_hidden(hidden, goal)}"
+        "Each dot is a set of measures; pale: tried in the search only. Bars: 95 % intervals over fresh years, the same "
+        "for all,\nso that differences are surer than they look. Letters: the efficient set, listed below. Diamond: the "
+        f"cheapest shown to meet the target. {_hidden(hidden, goal)}"
     )
     foot = f"{plan.scenario.model.title} · {len(frame)} sets, {len(result.runs)} runs · model {result.model}"
     sheet = Sheet(foot, plan.sweep.title, reading, HEAD + PANEL + bottom)
@@ -223,7 +223,7 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
     searched = frame[frame["confirmed"] == 0]
     axes.plot(searched[goal.column], searched["musd"], "o", color=PALE, markersize=4)
     _bars(axes, confirmed, goal.column)
-    axes.plot(front[goal.column], front["musd"], color=PALETTE[0], linewidth=1, drawstyle="steps-post")
+    axes.plot(front[goal.column], front["musd"], color=PALETTE[0], linewidth=1, drawstyle="steps-pre")
     for letter, row in zip(letters(len(front)), front.to_dict("records"), strict=True):
         axes.annotate(
             letter,
@@ -291,7 +291,9 @@ def _matrix(sheet: Sheet, plan: OptimisationPlan, front: Sequence[Row]) -> None:
     for x, (letter, row) in enumerate(zip(letters(len(front)), front, strict=True)):
         best = row["winner"]
         colour = PALETTE[1] if best else INK
-        axes.text(x, 0, f"{letter}  {row[goal]:.3g}", size=7.5, weight="bold", color=colour, ha="center", va="center")
+        axes.text(
+            x, 0, f"{letter}  {_number(row[goal])}", size=7.5, weight="bold", color=colour, ha="center", va="center"
+        )
         axes.text(x, 1, f"{row['cost'] / 1e6:.4g}", size=7, color=GREY, ha="center", va="center")
         for y, factor in enumerate(factors, start=2):
             level = row[factor.name]
@@ -389,7 +391,9 @@ def _level(factor: Factor, level: Any) -> str:
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3g}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:.{2 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f}"
 
 
 def _record(row: Row) -> dict[str, Any]:

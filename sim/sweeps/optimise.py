@@ -4,7 +4,8 @@ The search runs all candidates with the same few replications. Those that may be
 replications, the same for all of them, so that nobody is preferred for having been lucky in the search. Costs are
 known; only whether a goal is met must be told from the replications, by one-sided Student-t bounds of the mean. These
 are corrected (Bonferroni) for the number of finalists and for the looks that are taken at growing numbers of
-replications: with the confidence that was asked for, no finalist is wrongly said to meet the goals, and none wrongly to miss them.
+replications: with the confidence that was asked for, no finalist is wrongly said to meet the goals, and none wrongly
+to miss them.
 
 Nothing here runs anything: `seek` asks for replications, and goes on when they are there. Its way depends on nothing
 but their outcomes, so that an interrupted search that begins anew comes back to the same point.
