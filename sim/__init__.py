@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from sim.study.binding import Binding
     from sim.study.evidence import Evidence
     from sim.sweeps import LedgerError, SweepResult
+    from sim.sweeps.optimised import OptimisationResult
 
 __all__ = [
     "BadStudyError",
     "Comparison",
     "LedgerError",
+    "OptimisationResult",
     "Result",
     "Scenario",
     "ScenarioError",
@@ -45,6 +47,7 @@ __all__ = [
     "evidence",
     "library",
     "load",
+    "optimise",
     "ranged",
     "simulate",
     "sources",
@@ -56,6 +59,7 @@ _HOMES = {
     "BadStudyError": "sim.study",
     "Comparison": "sim.study",
     "LedgerError": "sim.sweeps",
+    "OptimisationResult": "sim.sweeps.optimised",
     "Result": "sim.study",
     "Scenario": "sim.scenario.load",
     "ScenarioError": "sim.scenario.faults",
@@ -228,6 +232,29 @@ def sweep(
     folder = Path(out) / plan.name
     interrupted = run_sweep(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
     return view_sweep(read_results(folder, interrupted=interrupted))
+
+
+def optimise(
+    file: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] = "results",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    again: bool = False,
+    on_done: OnDone | None = None,
+) -> OptimisationResult:
+    """The cheapest set of measures that meets a target, as `corridor optimise FILE` finds it.
+
+    Its ledger is in the folder `out`/optimise-<name of the file>; what it has is not run again. The other parameters
+    and the errors are those of `sweep`. The result has `winner` and `nearest`, and frames `candidates`, `runs`
+    and `failures`.
+    """
+    from sim.sweeps.levers import read_optimisation
+    from sim.sweeps.optimised import run_optimisation
+
+    plan = read_optimisation(file, library())
+    folder = Path(out) / f"optimise-{plan.sweep.name}"
+    return run_optimisation(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
 
 
 def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LATE = ("sensitivity", "sweep")  # commands in modules of their own, imported when they run
+LATE = ("optimise", "sensitivity", "sweep")  # commands in modules of their own, imported when they run
 
 
 class BadScenario(click.ClickException):

@@ -1,7 +1,8 @@
 """Numbers with units, as a planner writes them, and floats in base units, as the model reckons with them.
 
 Base units: h, km, km/h, m, t, TEU, wagons, trucks, USD, kg CO2e; rates are per hour, but prices and charters a
-day; shares are 0..1. `nm` is the nautical mile, `kn` the knot, `wk` seven days and `a` a year of 365 days.
+day, and costs a year; shares are 0..1. `nm` is the nautical mile, `kn` the knot, `wk` seven days and `a` a year of 365
+days.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Dimension = Literal[
     "fee",
     "daily price",
     "charter",
+    "yearly cost",
     "decay",
     "intensity",
     "hub intensity",
@@ -49,7 +51,8 @@ UNITS: dict[Dimension, dict[str, float]] = {
     "freight": {f"USD/{base}": 1.0 for base in BASES} | {f"USD/({base} km)": 1.0 for base in BASES},
     "fee": {f"USD/{base}": 1.0 for base in BASES},
     "daily price": {f"USD/({base} d)": 1.0 for base in BASES},
-    "charter": {f"USD/{unit}": 24 / hours for unit, hours in HOURS.items() if hours >= 1},
+    "charter": {f"USD/{unit}": 24 / hours for unit, hours in HOURS.items() if 1 <= hours < 8760},
+    "yearly cost": {"USD/a": 1.0, "kUSD/a": 1e3, "MUSD/a": 1e6},
     "decay": {"%/d": 0.01, "%/a": 0.01 / 365},
     "intensity": {f"{mass}/({base} km)": kg for mass, kg in (("g", 0.001), ("kg", 1.0)) for base in BASES},
     "hub intensity": {f"{mass}/{base}": kg for mass, kg in (("kg", 1.0), ("g", 0.001)) for base in BASES},
@@ -73,6 +76,7 @@ EXAMPLES: dict[Dimension, str] = {
     "fee": "50 USD/unit",
     "daily price": "5 USD/(TEU d)",
     "charter": "9000 USD/d",
+    "yearly cost": "5 MUSD/a",
     "decay": "8 %/a",
     "intensity": "22 g/(t km)",
     "hub intensity": "1.2 kg/t",

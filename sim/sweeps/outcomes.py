@@ -92,6 +92,11 @@ def parse_outcome(text: str) -> Outcome:
     return Outcome(" ".join(text.split()), match["name"], match["first"], match["second"])
 
 
+def possible(outcome: Outcome, network: Network) -> list[str]:
+    """The columns that an outcome stands for in the runs of a network."""
+    return outcome.columns(f"{outcome.name}[{first}/{second}]" for first, second in _pairs(outcome, network))
+
+
 def unit_of(column: str) -> str:
     """The unit of a column."""
     return FIGURES[column.partition("[")[0]][1]
@@ -160,12 +165,9 @@ def _totals(measures: Measures, ways: Sequence[Way], teu: Sequence[float]) -> di
 
 
 def _check(outcome: Outcome, network: Network) -> None:
-    if outcome.name in ROUTE_FIGURES:
-        pairs = [(way.flow, way.route) for way in network.itineraries if network.model.demand[way.flow].compare]
-        kinds = ("flow that is compared", "route of it")
-    else:
-        pairs = [(place, facility) for place, facility in _facilities(network)]
-        kinds = ("place with a facility", "facility of it")
+    of_route = outcome.name in ROUTE_FIGURES
+    kinds = ("flow that is compared", "route of it") if of_route else ("place with a facility", "facility of it")
+    pairs = _pairs(outcome, network)
     firsts = list(dict.fromkeys(first for first, _ in pairs))
     seconds = [second for first, second in pairs if first == outcome.first]
     for found, allowed, kind in ((outcome.first, firsts, kinds[0]), (outcome.second, seconds, kinds[1])):
@@ -173,6 +175,13 @@ def _check(outcome: Outcome, network: Network) -> None:
             raise OutcomeError(
                 f'"{found}" is no {kind} in {network.name}, allowed: {listed(allowed)}{hint(found, allowed)}'
             )
+
+
+def _pairs(outcome: Outcome, network: Network) -> list[tuple[str, str]]:
+    """The compared flows and their routes, or the places and their facilities."""
+    if outcome.name in ROUTE_FIGURES:
+        return [(way.flow, way.route) for way in network.itineraries if network.model.demand[way.flow].compare]
+    return _facilities(network)
 
 
 def _facilities(network: Network) -> list[tuple[str, str]]:

@@ -1,0 +1,68 @@
+"""`corridor optimise`: the cheapest set of measures that meets a target."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sim.cli import FailedRuns, Stopped, print_json, prints_json, unhurried
+from sim.sweep_commands import ledger_errors, takes_out
+
+if TYPE_CHECKING:
+    from sim.sweeps.optimised import OptimisationResult
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option("--dry-run", is_flag=True, help="Only show the levers, and how long the search may take.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; one a processor if not given.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: the address of its scheduler, tcp://….")
+@click.option("--again", is_flag=True, help="Do the runs once more that failed or took too long.")
+@takes_out
+@prints_json
+def optimise(
+    file: str, dry_run: bool, workers: int | None, scheduler: str | None, again: bool, out: Path, as_json: bool
+) -> None:
+    """The cheapest set of measures that meets a target, with its confidence, and what more money would buy.
+
+    FILE names levers with their costs, and the target; see scenarios/optimise/. Each run is in a ledger as soon as it
+    has ended: the same command goes on where it was stopped.
+    """
+    from rich.console import Console
+
+    import sim
+    from sim.show.optimise import dry_table, optimise_json, optimise_table, save_optimisation
+    from sim.show.progress import progress
+    from sim.sweeps.levers import read_optimisation
+    from sim.sweeps.optimised import estimate, run_optimisation
+
+    plan = read_optimisation(file, sim.library())
+    folder, console = out / f"optimise-{plan.sweep.name}", Console()
+    with ledger_errors():
+        if dry_run:
+            found = estimate(plan, folder, workers)
+            print_json(found) if as_json else console.print(dry_table(plan, found))
+            return
+        with progress(plan.sweep.title) as on_done:
+            result = run_optimisation(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
+    with unhurried():
+        save_optimisation(result, folder)
+    click.echo(f"{result.name}: saved in {folder}{os.sep}", err=True)
+    print_json(optimise_json(result)) if as_json else console.print(optimise_table(result))
+    if result.interrupted:
+        raise OptimisationStopped(result, file)
+    if len(result.failures):
+        first = result.failures.iloc[0]
+        raise FailedRuns(f"{len(result.failures)} runs gave no result; the first: {first['error']}")
+
+
+class OptimisationStopped(Stopped):
+    """Ctrl-C; all runs that had finished are in the ledger."""
+
+    def __init__(self, result: OptimisationResult, file: str) -> None:
+        click.ClickException.__init__(
+            self, f"Stopped. {len(result.runs)} runs are kept; the same command goes on: corridor optimise {file}"
+        )
