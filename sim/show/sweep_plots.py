@@ -489,7 +489,7 @@ def _tornado_row(panel: Axes, row: int, effect: Effect) -> None:
         limits = [centre + x for x in (change.low, change.high) if math.isfinite(x)]
         panel.plot(limits, [y] * len(limits), color=INK, linewidth=1, zorder=3)
         falls = change.value < 0
-        far = min(centre + change.value, *limits) if falls else max(centre + change.value, *limits)
+        far = (min if falls else max)([centre + change.value, *limits])
         panel.annotate(
             axis.called(part), (far, y), (-4 if falls else 4, 0), textcoords="offset points", size=7.5, color=INK,
             ha="right" if falls else "left", va="center", zorder=4,

@@ -65,8 +65,8 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         left = f"about {remaining(found['missing'] / found['pace'])} left"
         lines.append(f"  {60 * found['pace']:.3g} runs a minute, {left}; the last one ended {found['last']}")
     elif found["missing"]:
-        ended = f"; the last run ended {found['last']}" if found["last"] else ""
-        lines.append(f"  it does not seem to be running{ended}; go on with: corridor sweep resume {found['sweep']}")
+        ended = f"the last run ended {found['last']}" if found["last"] else "no run has ended yet"
+        lines.append(f"  {ended}; if it is not running, go on with: corridor sweep resume {found['sweep']}")
     return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
 
