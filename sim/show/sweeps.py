@@ -151,11 +151,10 @@ def _left_out(result: SweepResult, points: int, outcomes: int) -> list[str]:
         number = " to ".join(map(str, sorted({int(counts.min()), int(counts.max())})))
         each = f"Means over {number} replications ± half of their 95 % intervals."
     lines = [each[0].upper() + each[1:]]
-    file = f"{result.folder / 'estimates.csv'}" if result.folder else "estimates.csv"
     if points > ROWS_SHOWN:
-        lines.append(f"… and {points - ROWS_SHOWN:,} more points: see {file}")
+        lines.append(f"… and {points - ROWS_SHOWN:,} more points: see estimates.csv")
     if outcomes:
-        lines.append(f"… and {outcomes:,} more outcomes: see {file}")
+        lines.append(f"… and {outcomes:,} more outcomes: see estimates.csv")
     return lines
 
 
