@@ -20,7 +20,7 @@ import sim
 from sim.show.sweep_plots import plot_heat_map, plot_response, plot_tornado, plot_trade_off, plots
 from sim.show.sweeps import save_page, sweep_table, told
 from sim.study import BadStudyError
-from sim.study.crew import FAILED, Mishap
+from sim.study.crew import Mishap
 from sim.sweeps import SweepResult, read_results, read_sweep
 from sim.sweeps.effects import Interval, axes, effects, efficient, samples
 from sim.sweeps.ledger import writing
@@ -59,7 +59,7 @@ def made(tmp_path: Path) -> Callable[..., SweepResult]:
             for point in todo:
                 for replication in range(replications):
                     found = figures(dict(zip(names, point.levels, strict=True)), replication)
-                    outcome: Run | Mishap = Mishap(FAILED, "ValueError: made to fail", "")
+                    outcome: Run | Mishap = Mishap("ValueError: made to fail", "")
                     if found is not None:
                         outcome = Run((P90, USD, CO2E), np.array(found, dtype=float), 0.1)
                     ledger.keep(point.key, replication, outcome)
