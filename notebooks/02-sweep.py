@@ -14,9 +14,9 @@
 # %% [markdown]
 # # A sweep
 #
-# How does the time to Poti depend on the number of feeders on the Caspian? Open this file as a notebook with Jupytext, or
-# run it as it is. The year is cut to 20 days and each point runs once, so that it ends soon; a real sweep takes a year and
-# more replications, as those in `scenarios/sweeps/` do.
+# How does the time to Poti depend on the number of feeders on the Caspian? Open this file as a notebook with Jupytext,
+# or run it as it is. The year is cut to 20 days and each point runs twice, so that it ends soon; a real sweep takes a
+# year and more replications, as those in `scenarios/sweeps/` do.
 
 # %%
 from pathlib import Path

@@ -20,7 +20,9 @@ from ruamel.yaml import YAML
 
 from sim.scenario import values
 from sim.scenario.jsonschema import scenario_schema
+from sim.show.sweeps import told
 from sim.sweeps import read_sweep
+from sim.sweeps.effects import Interval
 from sim.sweeps.points import points
 from tests import shipped
 
@@ -115,11 +117,7 @@ def test_the_published_sweep_is_that_of_its_file_and_shows_its_plots() -> None:
     shown = set(re.findall(r"\]\((plots/[^)]+)\)", page))
     assert shown == {str(file.relative_to(folder)) for file in (folder / "plots").iterdir()}
     for row in estimates.dropna().itertuples():
-        assert (
-            f"{row.value:,.0f}" in page.replace("\u2212", "-")
-            or f"{row.value:.1f}" in page
-            or f"{row.value:.2f}" in page
-        )
+        assert f"| {told(Interval(row.value, row.low, row.high))} |" in page
 
 
 @pytest.mark.parametrize("command", COMMANDS)
