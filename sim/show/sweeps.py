@@ -23,7 +23,6 @@ from sim.sweeps.outcomes import unit_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.show.sweep_plots import Plot
     from sim.sweeps import SweepPlan, SweepResult
 
 OUTCOMES_SHOWN = 6  # on the page and in its plots; others by name
@@ -212,7 +211,7 @@ def save_page(result: SweepResult, folder: Path) -> Path:
     drawn = []
     for plot in plots(result):
         write(plot.figure, fresh / plot.stem)
-        drawn.append(plot)
+        drawn.append((plot.stem, plot.caption))
     _replace(folder / "sweep.json", json.dumps(sweep_json(result), indent=2, ensure_ascii=False) + "\n")
     if (folder / "plots").exists():
         os.replace(folder / "plots", old)
@@ -228,8 +227,11 @@ def _replace(target: Path, text: str) -> Path:
     return target
 
 
-def page(result: SweepResult, drawn: Sequence[Plot]) -> str:
-    """The summary page: what was varied, what came out, how to read the plots, and how to go on."""
+def page(result: SweepResult, drawn: Sequence[tuple[str, str]]) -> str:
+    """The summary page: what was varied, what came out, how to read the plots, and how to go on.
+
+    `drawn` has the name and the caption of each plot.
+    """
     parts = [f"# {result.title}", _varied(result), _runs(result)]
     if len(result.runs):
         parts += ["## Estimates", _estimates(result)]
@@ -237,10 +239,10 @@ def page(result: SweepResult, drawn: Sequence[Plot]) -> str:
             parts += ["## What is told apart", said]
     if drawn:
         parts.append("## Plots")
-        for plot in drawn:
-            caption = " ".join(plot.caption.split())
+        for stem, said in drawn:
+            caption = " ".join(said.split())
             caption = caption[0].upper() + caption[1:]
-            parts.append(f"![{caption.partition('. ')[0]}](plots/{plot.stem}.png)\n\n{caption}")
+            parts.append(f"![{caption.partition('. ')[0]}](plots/{stem}.png)\n\n{caption}")
     if len(result.outcomes) > OUTCOMES_SHOWN:
         names = ", ".join(f"`{outcome}`" for outcome in result.outcomes[OUTCOMES_SHOWN:])
         parts.append(f"Not drawn: {names}. `--outcome` chooses what is.")
@@ -286,7 +288,7 @@ def _estimates(result: SweepResult) -> str:
     heads = [*(["scenario"] if several else []), *(factor.label for factor in result.factors)]
     heads += [f"{result.title_of(outcome)}, {unit_of(outcome)}" for outcome in outcomes]
     rows = []
-    for _, own in list(frame.groupby("point", sort=True))[:PAGE_ROWS]:
+    for _, own in frame[frame["point"].isin(frame["point"].unique()[:PAGE_ROWS])].groupby("point", sort=True):
         first, by_name = own.iloc[0], own.set_index("outcome")
         values = [told(Interval(*by_name.loc[name, ["value", "low", "high"]])) for name in outcomes]
         rows.append([*(_shown(first[name]) for name in names), *values])
