@@ -301,18 +301,21 @@ def _separated(result: SweepResult) -> str:
     """For each outcome, the factors whose two ends differ beyond chance, and those for which that is not shown."""
     lines = []
     for outcome in result.outcomes[:OUTCOMES_SHOWN]:
-        apart, not_apart, unknown = [], [], []
+        apart, not_apart, same, unknown = list[str](), list[str](), list[str](), list[str]()
         for effect in effects(result, outcome):
             change = effect.whole
             name = f"{effect.axis.label} ({effect.axis.called(0)} → {effect.axis.called(len(effect.axis.parts) - 1)})"
             if not change.known:
                 unknown.append(name)
+            elif tuple(change) == (0, 0, 0):
+                same.append(name)
             elif change.separated:
                 apart.append(f"{name}: {told(change)} {unit_of(outcome)}")
             else:
                 not_apart.append(f"{name}: {told(change)} {unit_of(outcome)}" if math.isfinite(change.low) else name)
         told_apart = [f"separated: {'; '.join(apart)}"] if apart else []
         told_apart += [f"*not separated*: {'; '.join(not_apart)}"] if not_apart else []
+        told_apart += [f"the same to the bit: {'; '.join(same)}"] if same else []
         told_apart += [f"unknown at an end: {'; '.join(unknown)}"] if unknown else []
         lines.append(f"- {result.title_of(outcome)}: {'. '.join(told_apart)}.")
     head = (
