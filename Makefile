@@ -48,6 +48,7 @@ bench-lock: $(VENV)/lock
 # What is generated from the scenario language: the schema for editors and the reference of all blocks and keys.
 schema: $(VENV)/project
 	$(BIN)/corridor schema > scenarios/scenario.schema.json
+	$(BIN)/corridor schema --sweep > scenarios/sweeps/sweep.schema.json
 
 docs: schema
 	$(BIN)/python docs/reference.py

@@ -544,8 +544,14 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
 
 
 @corridor.command()
-def schema() -> None:
+@click.option("--sweep", is_flag=True, help="That of sweep files.")
+def schema(sweep: bool) -> None:
     """Print the JSON Schema of scenario files, for editors."""
+    if sweep:
+        from sim.sweeps.jsonschema import sweep_schema
+
+        print_json(sweep_schema())
+        return
     from sim.scenario.jsonschema import scenario_schema
 
     print_json(scenario_schema())

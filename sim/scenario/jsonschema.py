@@ -18,7 +18,7 @@ NULL = {"type": "null"}
 
 def scenario_schema() -> dict[str, Any]:
     """The schema of one scenario file, which may extend others: nothing is required, null deletes."""
-    schema: dict[str, Any] = _of_a_part(Model.model_json_schema(schema_generator=_Generator))
+    schema: dict[str, Any] = _of_a_part(Model.model_json_schema(schema_generator=Generator))
     name = {"type": "string", "description": "a file that this one extends"}
     names = {"type": "array", "items": name, "description": "files that this one extends, in this order"}
     schema["properties"] = {"extends": {"anyOf": [name, names]}} | schema["properties"]
@@ -32,7 +32,7 @@ def write(folder: str | Path = "scenarios") -> Path:
     return path
 
 
-class _Generator(GenerateJsonSchema):
+class Generator(GenerateJsonSchema):
     """Writes default quantities as a planner would."""
 
     def encode_default(self, dft: Any) -> Any:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PAIRS_SHOWN = 3  # heat maps of one outcome
 LINES_SHOWN = 6  # lines of one response
+MANY = 500  # points from which on they are a picture, and not a shape each, in an SVG
 CROWD = 9  # pixels within which two numbers would lie over each other
 LISTED = 14  # points of the efficient set that are named
 KEPT = 90.0  # % of the boxes within the published time: then the promise counts as kept
@@ -88,7 +89,7 @@ def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
         result, _title(result, outcome), _response_reading(result, outcome), HEAD + rows * (each + gap) + FOOT + 0.1
     )
     across = (WIDTH - 0.9 * columns) / columns
-    low, high = _span([table.mean(np.arange(len(table.run)) == row) for row in range(len(table.run))], table)
+    low, high = _span(table)
     promise = _promise(result, outcome)
     if promise is not None:
         low, high = min(low, promise), max(high, promise)
@@ -226,7 +227,16 @@ def plot_trade_off(result: SweepResult, way: str | None = None) -> Figure:
     gases = values[:, 2]
     same = float(np.ptp(gases)) <= 1e-6 * float(np.abs(gases).max())
     look: dict[str, Any] = {"color": PALETTE[5]} if same else {"c": gases, "cmap": "viridis_r"}
-    dots = panel.scatter(values[:, 0], values[:, 1], 34, edgecolors="white", linewidths=0.5, zorder=3, **look)
+    dots = panel.scatter(
+        values[:, 0],
+        values[:, 1],
+        34,
+        edgecolors="white",
+        linewidths=0.5,
+        zorder=3,
+        rasterized=len(values) > MANY,
+        **look,
+    )
     if same:
         panel.set_title(f"{gases[0]:,.0f} kg CO2e a TEU at every point", size=8, color=GREY, loc="left")
     else:
@@ -375,7 +385,8 @@ def _lines(panel: Axes, table: Samples, axis: Axis, other: Axis | None) -> None:
     positions = np.array([position for _, position in axis.parts])
     apart = 0.012 * float(np.ptp(positions))
     if not table.grid:
-        panel.plot(axis.where, table.points(), ".", color="#9A9A9A", markersize=4, zorder=1)
+        many = len(axis.where) > MANY
+        panel.plot(axis.where, table.points(), ".", color="#9A9A9A", markersize=4, zorder=1, rasterized=many)
     groups = range(len(other.parts)) if other else [0]
     for group in groups:
         colour, shape = PALETTE[group % len(PALETTE)], MARKERS[group % len(MARKERS)]
@@ -409,17 +420,17 @@ def _ticks(panel: Axes, axis: Axis, grid: bool) -> None:
         panel.set_xticks(positions, [name for name, _ in axis.parts], size=8)
 
 
-def _span(cells: Sequence[Interval], table: Samples) -> tuple[float, float]:
-    """The ends of an axis that holds these intervals; wide ones of single points do not stretch it without end."""
-    values = np.array([cell.value for cell in cells if cell.known])
-    if not len(values):
+def _span(table: Samples) -> tuple[float, float]:
+    """The ends of an axis that holds all points, in a grid with their intervals as far as these are not very wide."""
+    value, low, high = table.each()
+    if not np.isfinite(value).any():
         return 0.0, 1.0
-    low = np.array([cell.low if math.isfinite(cell.low) else cell.value for cell in cells if cell.known])
-    high = np.array([cell.high if math.isfinite(cell.high) else cell.value for cell in cells if cell.known])
-    room = float(np.ptp(values)) or float(np.abs(values).max()) or 1.0
+    least, most = float(np.nanmin(value)), float(np.nanmax(value))
     if not table.grid:
-        return float(values.min()), float(values.max())
-    return max(float(low.min()), float(values.min()) - room), min(float(high.max()), float(values.max()) + room)
+        return least, most
+    room = most - least or abs(most) or 1.0
+    ends = np.concatenate([value, low, high])
+    return max(float(np.nanmin(ends)), least - room), min(float(np.nanmax(ends)), most + room)
 
 
 # --- heat map, tornado, trade-off ---
@@ -489,7 +500,7 @@ def _tornado_row(panel: Axes, row: int, effect: Effect) -> None:
         limits = [centre + x for x in (change.low, change.high) if math.isfinite(x)]
         panel.plot(limits, [y] * len(limits), color=INK, linewidth=1, zorder=3)
         falls = change.value < 0
-        far = min(centre + change.value, *limits) if falls else max(centre + change.value, *limits)
+        far = (min if falls else max)([centre + change.value, *limits])
         panel.annotate(
             axis.called(part), (far, y), (-4 if falls else 4, 0), textcoords="offset points", size=7.5, color=INK,
             ha="right" if falls else "left", va="center", zorder=4,

@@ -23,7 +23,6 @@ from sim.sweeps.outcomes import unit_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.show.sweep_plots import Plot
     from sim.sweeps import SweepPlan, SweepResult
 
 OUTCOMES_SHOWN = 6  # on the page and in its plots; others by name
@@ -65,8 +64,8 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         left = f"about {remaining(found['missing'] / found['pace'])} left"
         lines.append(f"  {60 * found['pace']:.3g} runs a minute, {left}; the last one ended {found['last']}")
     elif found["missing"]:
-        ended = f"; the last run ended {found['last']}" if found["last"] else ""
-        lines.append(f"  it does not seem to be running{ended}; go on with: corridor sweep resume {found['sweep']}")
+        ended = f"the last run ended {found['last']}" if found["last"] else "no run has ended yet"
+        lines.append(f"  {ended}; if it is not running, go on with: corridor sweep resume {found['sweep']}")
     return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
 
@@ -151,11 +150,10 @@ def _left_out(result: SweepResult, points: int, outcomes: int) -> list[str]:
         number = " to ".join(map(str, sorted({int(counts.min()), int(counts.max())})))
         each = f"Means over {number} replications ± half of their 95 % intervals."
     lines = [each[0].upper() + each[1:]]
-    file = f"{result.folder / 'estimates.csv'}" if result.folder else "estimates.csv"
     if points > ROWS_SHOWN:
-        lines.append(f"… and {points - ROWS_SHOWN:,} more points: see {file}")
+        lines.append(f"… and {points - ROWS_SHOWN:,} more points: see estimates.csv")
     if outcomes:
-        lines.append(f"… and {outcomes:,} more outcomes: see {file}")
+        lines.append(f"… and {outcomes:,} more outcomes: see estimates.csv")
     return lines
 
 
@@ -214,7 +212,7 @@ def save_page(result: SweepResult, folder: Path) -> Path:
     drawn = []
     for plot in plots(result):
         write(plot.figure, fresh / plot.stem)
-        drawn.append(plot)
+        drawn.append((plot.stem, plot.caption))
     _replace(folder / "sweep.json", json.dumps(sweep_json(result), indent=2, ensure_ascii=False) + "\n")
     if (folder / "plots").exists():
         os.replace(folder / "plots", old)
@@ -230,8 +228,11 @@ def _replace(target: Path, text: str) -> Path:
     return target
 
 
-def page(result: SweepResult, drawn: Sequence[Plot]) -> str:
-    """The summary page: what was varied, what came out, how to read the plots, and how to go on."""
+def page(result: SweepResult, drawn: Sequence[tuple[str, str]]) -> str:
+    """The summary page: what was varied, what came out, how to read the plots, and how to go on.
+
+    `drawn` has the name and the caption of each plot.
+    """
     parts = [f"# {result.title}", _varied(result), _runs(result)]
     if len(result.runs):
         parts += ["## Estimates", _estimates(result)]
@@ -239,10 +240,10 @@ def page(result: SweepResult, drawn: Sequence[Plot]) -> str:
             parts += ["## What is told apart", said]
     if drawn:
         parts.append("## Plots")
-        for plot in drawn:
-            caption = " ".join(plot.caption.split())
+        for stem, said in drawn:
+            caption = " ".join(said.split())
             caption = caption[0].upper() + caption[1:]
-            parts.append(f"![{caption.partition('. ')[0]}](plots/{plot.stem}.png)\n\n{caption}")
+            parts.append(f"![{caption.partition('. ')[0]}](plots/{stem}.png)\n\n{caption}")
     if len(result.outcomes) > OUTCOMES_SHOWN:
         names = ", ".join(f"`{outcome}`" for outcome in result.outcomes[OUTCOMES_SHOWN:])
         parts.append(f"Not drawn: {names}. `--outcome` chooses what is.")
@@ -288,7 +289,7 @@ def _estimates(result: SweepResult) -> str:
     heads = [*(["scenario"] if several else []), *(factor.label for factor in result.factors)]
     heads += [f"{result.title_of(outcome)}, {unit_of(outcome)}" for outcome in outcomes]
     rows = []
-    for _, own in list(frame.groupby("point", sort=True))[:PAGE_ROWS]:
+    for _, own in frame[frame["point"].isin(frame["point"].unique()[:PAGE_ROWS])].groupby("point", sort=True):
         first, by_name = own.iloc[0], own.set_index("outcome")
         values = [told(Interval(*by_name.loc[name, ["value", "low", "high"]])) for name in outcomes]
         rows.append([*(_shown(first[name]) for name in names), *values])
@@ -301,18 +302,21 @@ def _separated(result: SweepResult) -> str:
     """For each outcome, the factors whose two ends differ beyond chance, and those for which that is not shown."""
     lines = []
     for outcome in result.outcomes[:OUTCOMES_SHOWN]:
-        apart, not_apart, unknown = [], [], []
+        apart, not_apart, same, unknown = list[str](), list[str](), list[str](), list[str]()
         for effect in effects(result, outcome):
             change = effect.whole
             name = f"{effect.axis.label} ({effect.axis.called(0)} → {effect.axis.called(len(effect.axis.parts) - 1)})"
             if not change.known:
                 unknown.append(name)
+            elif tuple(change) == (0, 0, 0):
+                same.append(name)
             elif change.separated:
                 apart.append(f"{name}: {told(change)} {unit_of(outcome)}")
             else:
                 not_apart.append(f"{name}: {told(change)} {unit_of(outcome)}" if math.isfinite(change.low) else name)
         told_apart = [f"separated: {'; '.join(apart)}"] if apart else []
         told_apart += [f"*not separated*: {'; '.join(not_apart)}"] if not_apart else []
+        told_apart += [f"the same to the bit: {'; '.join(same)}"] if same else []
         told_apart += [f"unknown at an end: {'; '.join(unknown)}"] if unknown else []
         lines.append(f"- {result.title_of(outcome)}: {'. '.join(told_apart)}.")
     head = (

@@ -96,6 +96,14 @@ class Samples:
         value = second.value - first.value
         return Interval(value, value - half, value + half)
 
+    def each(self) -> tuple[Floats, Floats, Floats]:
+        """The mean of each point with the ends of its interval."""
+        if self.run.all():
+            return intervals(self.values)
+        cells = [_interval(values[run]) for values, run in zip(self.values, self.run, strict=True)]
+        value, low, high = np.array(cells).reshape(len(cells), 3).T
+        return value, low, high
+
     def points(self) -> Floats:
         """The mean of each point; NaN where it has no run, or an unknown one."""
         values = np.where(self.run, self.values, 0.0)
@@ -214,7 +222,11 @@ def influence(table: Samples, axis: Axis) -> float:
 def efficient(costs: Floats) -> Rows:
     """Which rows no other row beats: none is as low in every column and lower in one. Shape (points, columns)."""
     near = np.array([[float(f"{x:.6g}") for x in row] for row in costs])
-    return np.array([not ((near <= row).all(axis=1) & (near < row).any(axis=1)).any() for row in near], dtype=bool)
+    kept = np.ones(len(near), dtype=bool)
+    for row in np.argsort(near.sum(axis=1), kind="stable"):
+        if kept[row]:
+            kept &= ~((near >= near[row]).all(axis=1) & (near > near[row]).any(axis=1))
+    return kept
 
 
 def _interval(values: Floats) -> Interval:

@@ -90,14 +90,14 @@ class Ledger:
 
     def pace(self) -> tuple[float | None, str | None]:
         """Runs a second of late, None if none is ending now; and when the last one ended, UTC."""
-        rows = self._read(f"SELECT finished FROM runs ORDER BY finished DESC LIMIT {RECENT}")
-        ends = [datetime.fromisoformat(finished) for (finished,) in rows]
-        if not ends:
+        rows = self._read(f"SELECT finished, seconds FROM runs ORDER BY finished DESC LIMIT {RECENT}")
+        if not rows:
             return None, None
-        span = (ends[0] - ends[-1]).total_seconds()
-        idle = (datetime.now(UTC) - ends[0]).total_seconds()
-        running = len(ends) > 1 and idle < IDLE + 3 * span / (len(ends) - 1)
-        return (len(ends) - 1) / max(span, idle, 0.5) if running else None, ends[0].isoformat(sep=" ")
+        last, first = (datetime.fromisoformat(rows[at][0]) for at in (0, -1))
+        span = (last - first).total_seconds() + (rows[-1][1] or 1.0)  # from when the first of them began
+        idle = (datetime.now(UTC) - last).total_seconds()
+        running = idle < IDLE + 3 * span / len(rows)
+        return len(rows) / span if running else None, last.isoformat(sep=" ")
 
     def records(self) -> Iterator[Record]:
         """All runs, in no particular order."""

@@ -13,17 +13,23 @@ from typing import Any
 
 import jupytext
 import nbclient
+import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from sim.scenario import values
 from sim.scenario.jsonschema import scenario_schema
+from sim.show.sweeps import told
+from sim.sweeps import read_sweep
+from sim.sweeps.effects import Interval
+from sim.sweeps.points import points
 from tests import shipped
 
 Shell = Callable[[str], subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).resolve().parents[2]
+HOW_TO_SWEEP = ROOT / "docs" / "how-to-sweep.md"
 HOW_TO = ROOT / "docs" / "how-to-write-a-scenario.md"
 PAGES = [
     ROOT / "README.md",
@@ -53,6 +59,12 @@ COMMANDS = dict.fromkeys(
     for line in block.splitlines()
     if line.startswith("corridor ")
 )
+SWEEPS = {
+    named[1]: block
+    for page in PAGES
+    for block in blocks(page, "yaml")
+    if (named := re.match(r"# sweep: (\S+)\n", block))
+}
 SHORT = ' -n 1 --set "run.warm_up=5 d" --set "run.length=20 d" --set "run.run_out=5 d"'
 
 
@@ -77,7 +89,35 @@ def test_the_files_on_the_pages_are_good_scenarios(library: Path, name: str) -> 
 
 
 def test_every_yaml_block_is_a_file() -> None:
-    assert [block for page in PAGES for block in blocks(page, "yaml") if not file_name(block)] == []
+    every = [block for page in PAGES for block in blocks(page, "yaml")]
+    assert [block for block in every if not file_name(block) and block not in SWEEPS.values()] == []
+
+
+def test_the_sweep_and_the_python_of_its_page_run(library: Path) -> None:
+    (library / "small.yaml").rename(library / "scenarios" / "small.yaml")
+    for name, block in SWEEPS.items():
+        (library / "scenarios" / "sweeps" / name).write_text(block, encoding="utf-8")
+    (script,) = blocks(HOW_TO_SWEEP, "python")
+    scope: dict[str, Any] = {}
+    exec(script, scope)  # the reader would type it
+    assert len(scope["result"].runs) == 12
+    assert (library / "results" / "small-sea" / "ledger.sqlite").is_file()
+
+
+def test_the_published_sweep_is_that_of_its_file_and_shows_its_plots() -> None:
+    folder = ROOT / "results" / "feeders-sea-level"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    plan = read_sweep(ROOT / "scenarios" / "sweeps" / "feeders-sea-level.yaml", ROOT / "scenarios")
+    assert page.startswith(f"# {plan.title}\n")
+    estimates, runs = (pd.read_csv(folder / f"{name}.csv") for name in ("estimates", "runs"))
+    assert set(estimates["outcome"]) == {outcome.text for outcome in plan.outcomes}
+    assert {tuple(row) for row in runs[[factor.name for factor in plan.factors]].to_numpy().tolist()} == {
+        point.levels for point in points(plan)
+    }
+    shown = set(re.findall(r"\]\((plots/[^)]+)\)", page))
+    assert shown == {str(file.relative_to(folder)) for file in (folder / "plots").iterdir()}
+    for row in estimates.dropna().itertuples():
+        assert f"| {told(Interval(row.value, row.low, row.high))} |" in page
 
 
 @pytest.mark.parametrize("command", COMMANDS)

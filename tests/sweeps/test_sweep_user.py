@@ -1,0 +1,179 @@
+"""`corridor sweep` as a planner meets it: what it shows, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+import sim
+from sim.cli import corridor
+from sim.sweeps.jsonschema import sweep_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ROOT / "tests" / "user" / "small.yaml"
+SWEEP = """\
+title: Feeders and waits on a small sea
+base: small.yaml
+set: {run.length: 30 d, run.warm_up: 5 d, run.run_out: 10 d}
+factors:
+  ships: {title: feeders, path: fleets.feeders.vessels, values: [1, 2, 3]}
+  wait: {title: longest wait of a feeder, path: services.feeder.stops.*.wait, values: [12 h, 36 h]}
+design: {kind: grid}
+replications: 2
+outcomes: ["transit.p50[trade]", "use[east-port/berth quay]"]
+"""
+
+Corridor = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the sweep has been run."""
+    folder = tmp_path_factory.mktemp("sweep")
+    (folder / "small.yaml").write_bytes(SMALL.read_bytes())
+    (folder / "ships.yaml").write_text(SWEEP, encoding="utf-8")
+    result = call("sweep", folder / "ships.yaml", "--out", folder / "results", "--workers", 1)
+    assert result.exit_code == 0, result.output
+    (folder / "table.txt").write_text(result.stdout, encoding="utf-8")
+    return folder
+
+
+def call(*words: object) -> Result:
+    result = CliRunner().invoke(corridor, [str(word) for word in words], prog_name="corridor")
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def sweep(done: Path, verb: str, *words: object) -> Result:
+    return call("sweep", verb, *words, "--out", done / "results")
+
+
+def test_the_table_has_a_row_a_point_and_a_column_an_outcome(done: Path) -> None:
+    lines = (done / "table.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "Feeders and waits on a small sea"
+    rows = [line.split() for line in lines if re.match(r"[123] ", line)]
+    assert len(rows) % 6 == 0
+    assert [row[:2] for row in rows[:6]] == [[ships, wait] for ships in "123" for wait in ("12", "36")]
+    means = sim.sweep(done / "ships.yaml", out=done / "results").means()
+    assert float(rows[0][2]) == pytest.approx(means["transit.p50[trade/over]"][0], abs=0.5)
+    assert "Means over 2 replications" in lines[-1]
+
+
+def test_files_hold_all_runs_and_their_means(done: Path) -> None:
+    folder = done / "results" / "ships"
+    runs, estimates = (pd.read_csv(folder / f"{name}.csv") for name in ("runs", "estimates"))
+    assert len(runs) == 12
+    assert set(runs.columns[:5]) == {"point", "scenario", "ships", "wait", "replication"}
+    name = "transit.p50[trade/over]"
+    pd.testing.assert_series_equal(
+        runs.groupby("point")[name].mean(),
+        estimates[estimates["outcome"] == name].set_index("point")["value"],
+        check_names=False, rtol=1e-6,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "runs.parquet"), runs, rtol=1e-6, check_dtype=False)
+    assert pd.read_csv(folder / "failures.csv").empty
+
+
+def test_the_page_says_what_was_done_and_shows_every_plot(done: Path) -> None:
+    folder = done / "results" / "ships"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert text.startswith("# Feeders and waits on a small sea\n")
+    assert "6 points, 12 runs, seed 7, model `" in text
+    shown = re.findall(r"\]\((plots/[^)]+\.png)\)", text)
+    assert len(shown) == len(set(shown)) >= 6
+    for name in shown:
+        assert (folder / name).stat().st_size > 10_000
+        assert (folder / name).with_suffix(".svg").is_file()
+    assert len(list((folder / "plots").iterdir())) == 2 * len(shown)
+    assert "*not separated*" in text
+    assert not [file for file in folder.iterdir() if file.name.startswith(".")]
+
+
+def test_a_dry_run_counts_without_running(done: Path, tmp_path: Path) -> None:
+    shown = call("sweep", done / "ships.yaml", "--dry-run", "--out", tmp_path / "results")
+    assert shown.exit_code == 0
+    assert "6 points, 12 runs; about " in " ".join(shown.stdout.split())
+    assert not (tmp_path / "results").exists()
+    found = json.loads(call("sweep", done / "ships.yaml", "--dry-run", "--out", tmp_path, "--json").stdout)
+    assert (found["points"], found["runs"], found["done"]) == (6, 12, 0)
+    assert found["seconds"] > 0
+    size = (done / "results" / "ships" / "ledger.sqlite").stat().st_size
+    assert size / 2 < found["ledger_bytes"] < 4 * size
+
+
+def test_a_dry_run_knows_what_is_done(done: Path) -> None:
+    found = json.loads(
+        call("sweep", done / "ships.yaml", "--dry-run", "-n", 5, "--out", done / "results", "--json").stdout
+    )
+    assert (found["runs"], found["done"]) == (30, 12)
+
+
+def test_status_export_plot_and_resume_take_name_folder_or_file(done: Path) -> None:
+    for target in ("ships", done / "results" / "ships", done / "ships.yaml"):
+        assert sweep(done, "status", target).stdout == (
+            "ships: 12 of 12 runs done, 0 failed, 0 took too long, 0 missing\n"
+        )
+    found = json.loads(sweep(done, "status", "ships", "--json").stdout)
+    assert (found["ok"], found["missing"], found["errors"]) == (12, 0, [])
+    assert sweep(done, "export", "ships").exit_code == 0
+    assert sweep(done, "resume", "ships").exit_code == 0
+
+
+def test_other_figures_of_the_same_runs(done: Path) -> None:
+    folder = done / "results" / "ships"
+    before = (folder / "runs.csv").read_text(encoding="utf-8")
+    assert sweep(done, "export", "ships", "--outcome", "queue[west-port/berth quay]").exit_code == 0
+    assert list(pd.read_csv(folder / "runs.csv").columns)[-1] == "queue[west-port/berth quay]"
+    assert sweep(done, "export", "ships").exit_code == 0
+    assert (folder / "runs.csv").read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["status", "shisp"], 'no sweep "shisp" in '),
+        (["plot", "ships", "--outcome", "transit.p51"], 'did you mean "transit.p50"?'),
+        (["plot", "ships", "--outcome", "cost[trad]"], 'no run has "cost[trad]"; did you mean "cost[trade/over]"?'),
+    ],
+)
+def test_a_wrong_command_line_is_told_with_exit_code_2(done: Path, words: list[str], said: str) -> None:
+    result = sweep(done, *words)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+def test_the_results_of_a_scenario_are_not_mixed_with_a_sweep(done: Path, tmp_path: Path) -> None:
+    (tmp_path / "ships").mkdir()
+    (tmp_path / "ships" / "run.json").write_text("{}")
+    result = call("sweep", done / "ships.yaml", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "holds the results of a scenario; give another --out" in " ".join(result.stderr.split())
+    assert [file.name for file in (tmp_path / "ships").iterdir()] == ["run.json"]
+
+
+def test_a_design_that_chooses_replications_takes_no_number_of_them(done: Path, tmp_path: Path) -> None:
+    text = SWEEP.replace("{kind: grid}", "{kind: sobol, samples: 4}").replace("replications: 2\n", "")
+    (done / "sobol.yaml").write_text(text, encoding="utf-8")
+    result = call("sweep", done / "sobol.yaml", "-n", 3, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "set design.realisations" in " ".join(result.stderr.split())
+
+
+def test_the_schema_for_editors_is_current_and_takes_the_shipped_sweeps() -> None:
+    stored = json.loads((ROOT / "scenarios" / "sweeps" / "sweep.schema.json").read_text(encoding="utf-8"))
+    assert stored == sweep_schema() == json.loads(call("schema", "--sweep").stdout), "run `make schema`"
+    check = jsonschema.Draft202012Validator(stored)
+    for file in (ROOT / "scenarios" / "sweeps").glob("*.yaml"):
+        check.validate(YAML(typ="safe").load(file))
+    wrong: dict[str, Any] = YAML(typ="safe").load(SWEEP.replace("design: {kind: grid}", "design: {kind: gird}"))
+    assert not check.is_valid(wrong)
