@@ -18,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as first_of
@@ -118,12 +119,21 @@ class _Worker(Generic[J]):
 class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J, T]):
     """A crew of `count` spawned processes that call `work(state, job)`, at most `time_limit` seconds a job.
 
-    `work` must be a function of an importable module, `state`, jobs and outcomes picklable. A job whose process was
-    killed is tried once more. Where fewer processes can be started than were asked for, those do all.
+    `work` must be a function of an importable module, `state`, jobs and outcomes picklable. The modules that it `needs`
+    are imported before the first job. A job whose process was killed is tried once more. Where fewer processes can be
+    started than were asked for, those do all.
     """
 
-    def __init__(self, work: Callable[[S, J], T], state: S, count: int, time_limit: float | None = None) -> None:
+    def __init__(
+        self,
+        work: Callable[[S, J], T],
+        state: S,
+        count: int,
+        time_limit: float | None = None,
+        needs: Sequence[str] = (),
+    ) -> None:
         self._work = work
+        self._needs = needs
         self._state = pickle.dumps(state)  # once, not for each process
         self._count = count
         self._time_limit = time_limit
@@ -244,7 +254,7 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
     def _start(self) -> _Worker[J]:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._work, self._state), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self._work, self._state, self._needs), daemon=True)
         try:
             with _sheltered_start(self._work):
                 process.start()
@@ -297,11 +307,13 @@ def _sheltered_start(work: Callable[..., object]) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, work: Callable[[Any, Any], Any], packed: bytes) -> None:
+def _serve(connection: Connection, work: Callable[[Any, Any], Any], packed: bytes, needs: Sequence[str]) -> None:
     """The life of a process: one job after the other, until nobody is there to give one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; and where signals cannot be blocked
     threading.Thread(target=_follow_parent, daemon=True).start()
     state = pickle.loads(packed)
+    for name in needs:
+        import_module(name)
     try:
         connection.send_bytes(b"")  # ready
         while True:

@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from sim.study import BadStudyError
 from sim.study.crew import Mishap, attempt, pickled, too_long, unpickled
-from sim.sweeps.work import model_id, runtime
+from sim.sweeps.work import NEEDS, model_id, runtime
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -33,7 +34,9 @@ _one_at_a_time = threading.Lock()  # simulating holds the interpreter: further t
 
 
 def identity() -> dict[str, str]:
-    """What an outcome depends on beside its scenario."""
+    """What an outcome depends on beside its scenario; after this, its time limit pays for no import."""
+    for name in NEEDS:
+        import_module(name)
     return {"model": model_id(), **runtime()}
 
 

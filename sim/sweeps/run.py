@@ -20,7 +20,7 @@ from sim.study.sequential import COLUMNS, more, precision
 from sim.sweeps.file import SweepPlan
 from sim.sweeps.ledger import FILE, OK, Ledger, LedgerError, reading, writing
 from sim.sweeps.points import Point, check_extras, fingerprint, points, values
-from sim.sweeps.work import Job, Run, model_id, runtime, work
+from sim.sweeps.work import NEEDS, Job, Run, model_id, runtime, work
 
 
 class DifferentSweepError(LedgerError):
@@ -246,7 +246,7 @@ def _crew(
 
         return Cluster(scheduler, work, bases, plan.time_limit)
     count = max(1, min(workers or available_processors(), runs))
-    return Processes(work, bases, count, plan.time_limit)
+    return Processes(work, bases, count, plan.time_limit, NEEDS)
 
 
 class _Progress:

@@ -186,19 +186,31 @@ def test_a_run_that_gives_no_outcome_is_told_and_harms_no_other(
     same(runs(folder), undisturbed)
 
 
-def test_points_that_make_no_sound_scenario_together_are_failures_with_the_fault(
-    folder: Path, corridor: Corridor
-) -> None:
-    lay_out(
-        folder,
-        SWEEP.replace("replications: 4", "replications: 1").replace(
-            '{path: "demand.*.volume", how: times, values: [0.8, 1.1, 1.4]}',
-            '{path: "fleets.feeders.draught", levels: {light: {fleets.feeders.draught: 4 m}, '
-            "deep: {fleets.feeders.draught: {full: 5.5 m, empty: 3 m}}}}",
-        ),
+UNSOUND = """\
+title: Blocks that are too long for some trains
+base: small.yaml
+set: {run.length: 10 d, run.warm_up: 5 d, demand.trade.block: 20}
+factors:
+  trains: {path: "fleets.trains-*.capacity", values: [80 TEU, 50 TEU]}
+  block: {path: demand.trade.block, values: [20, 30]}
+design: {kind: grid}
+replications: 2
+outcomes: [carried]
+"""
+
+
+def test_a_point_that_makes_no_sound_scenario_is_a_failure_with_its_fault(folder: Path, corridor: Corridor) -> None:
+    lay_out(folder, UNSOUND)
+    found = corridor("sweep", "tiny.yaml", "--workers", 1)
+    assert found.exit_code == 3, found.output
+    failures = read_results(RESULTS).failures
+    assert failures[["point", "replication", "status"]].values.tolist() == [[3, 0, "failed"], [3, 1, "failed"]]
+    assert set(runs(folder)["point"]) == {0, 1, 2}
+    assert failures["error"].str.contains("a block of 30 takes 60 TEU, more than the largest train, 50 TEU").all()
+    said = corridor("sweep", "status", "tiny").stdout
+    assert said.startswith(
+        "tiny: 6 of 8 runs done, 2 failed, 0 took too long, 0 missing\n  2 × failed: ScenarioError: "
     )
-    result = corridor("sweep", "tiny.yaml", "--workers", 1)
-    assert result.exit_code in (2, 3), result.output
 
 
 # The disk
