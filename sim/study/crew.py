@@ -222,11 +222,13 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
         try:
             sent = worker.connection.recv_bytes()
         except (EOFError, OSError):
-            code = self._lay_off(worker)
+            code = self._lay_off(worker, GRACE)
             self._killed[job] += 1
             if self._killed[job] < 2:
                 self._again.append(job)
                 return []
+            if not worker.ready:  # which is no fault of the job
+                raise OSError(None, f"processes end as they start (exit code {code})") from None
             return [(job, Mishap(f"its process was killed twice (exit code {code}); too little memory?", ""))]
         if not sent:
             worker.ready = True
@@ -240,8 +242,9 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
         self._lay_off(worker)
         return too_long(self._time_limit)
 
-    def _lay_off(self, worker: _Worker[J]) -> int | None:
-        """End a process; its exit code."""
+    def _lay_off(self, worker: _Worker[J], grace: float = 0.0) -> int | None:
+        """End a process, unless it ends by itself; its exit code."""
+        worker.process.join(grace)
         worker.process.kill()
         worker.process.join()
         code = worker.process.exitcode

@@ -7,6 +7,7 @@ Everything that an outcome depends on must be the same there as here, which each
 from __future__ import annotations
 
 import ctypes
+import logging
 import pickle
 import threading
 import time
@@ -30,6 +31,7 @@ PATIENCE = 10.0  # s, for a scheduler to answer and a first worker to join
 ROLL_CALL = 2.0  # s between two looks at how many workers there are
 NUDGE = 1.0  # s after which a job that is to end is told so once more
 
+LOG = logging.getLogger("distributed.client")
 _one_at_a_time = threading.Lock()  # simulating holds the interpreter: further threads of a worker would gain nothing
 
 
@@ -79,11 +81,13 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
             raise BadStudyError(f'found "{self._address}", where an address like tcp://host:8786 is due') from error
         except OSError as error:
             raise OSError(None, f"no Dask scheduler answers there within {PATIENCE:g} s", self._address) from error
+        self._level = LOG.level
+        LOG.setLevel(logging.CRITICAL)  # a scheduler that is lost is told once, by this program
         try:
             self._check_workers()
             self._state = self._client.submit(pickle.loads, self._packed, pure=False)  # Dask can make it anew
         except BaseException:
-            self._client.close()
+            self._leave()
             raise
         return self
 
@@ -92,8 +96,12 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
         for future in self._jobs:
             future.release()
         self._state.release()
+        self._leave()
+
+    def _leave(self) -> None:
         with suppress(OSError, TimeoutError):
             self._client.close(timeout=PATIENCE)
+        LOG.setLevel(self._level)
 
     @property
     def idle(self) -> list[J | None]:
