@@ -191,7 +191,7 @@ title: Blocks that are too long for some trains
 base: small.yaml
 set: {run.length: 10 d, run.warm_up: 5 d, demand.trade.block: 20}
 factors:
-  trains: {path: "fleets.trains-*.capacity", values: [80 TEU, 50 TEU]}
+  trains: {path: "fleets.*.capacity", values: [80 TEU, 50 TEU]}
   block: {path: demand.trade.block, values: [20, 30]}
 design: {kind: grid}
 replications: 2

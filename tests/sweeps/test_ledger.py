@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -276,3 +277,33 @@ def test_a_folder_that_cannot_be_written_is_told(begun: Path) -> None:
     begun.chmod(0o500)
     with pytest.raises(OSError, match=r"ledger\.lock"), writing(begun):
         pass
+
+
+# What a sweep would do
+
+
+def test_dry_run_and_status_know_the_runs_that_are_done(swept: Path, corridor: Corridor) -> None:
+    found = json.loads(corridor("sweep", "tiny.yaml", "--dry-run", "--json", "-n", 4).stdout)
+    assert (found["runs"], found["done"]) == (RUNS, RUNS // 4)
+    before = json.loads(corridor("sweep", "status", "tiny", "--json").stdout)
+    assert (before["runs"], before["ok"], before["missing"]) == (RUNS // 4, RUNS // 4, 0)
+
+
+def test_a_warm_up_that_was_found_is_not_sought_again(
+    folder: Path, corridor: Corridor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sim.sweeps.run
+
+    text = SWEEP.replace("run.length: 20 d, run.warm_up: 5 d", "run.length: 60 d, run.warm_up: auto")
+    lay_out(folder, text.replace("[0.8, 1.1, 1.4]", "[0.8]").replace("replications: 4", "replications: 1"))
+    first = corridor("sweep", "tiny.yaml", "--workers", 1)
+    assert first.exit_code == 0, first.output
+    with reading(LEDGER.parent) as ledger:
+        [days] = ledger.about()["warm_up"].values()
+        [shown] = {record["run.warm_up"] for record in ledger.about()["values"].values()}
+    assert days > 0
+    assert shown == f"{days:g} d"
+    monkeypatch.setattr(sim.sweeps.run, "settle", None)
+    assert corridor("sweep", "tiny.yaml", "--workers", 1, "-n", 2).exit_code == 0
+    found = json.loads(corridor("sweep", "tiny.yaml", "--dry-run", "--json").stdout)
+    assert (found["runs"], found["done"]) == (2, 2)
