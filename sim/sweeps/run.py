@@ -222,7 +222,7 @@ def _differences(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
 
 
 def _settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
-    """The plan with a warm-up for the scenarios that leave it to the program: the same for all, or as it was `found`."""
+    """The plan with a warm-up for the scenarios that leave it to the program: one for all, or as it was `found`."""
     if not all(base.name in found for base in plan.bases if _finds_warm_up(base)):
         networks = settle([build(base) for base in plan.bases if _finds_warm_up(base)], workers=workers)
         found = {network.name: float(network.model.run.warm_up) / 24 for network in networks}
