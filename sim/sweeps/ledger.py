@@ -98,7 +98,8 @@ class Ledger:
     def begin(self, about: Mapping[str, Any], points: Iterable[Sequence[Any]]) -> None:
         """Write what the sweep is, and its points, into a new ledger, and put it in its place."""
         fresh = _fresh(self.file)
-        self.tell(about)
+        for key, value in about.items():
+            self.tell(key, value)
         self.add_points(points)
         self.close()
         os.replace(fresh, self.file)
@@ -112,11 +113,10 @@ class Ledger:
         with _told(self.file), self._sql:
             self._sql.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def tell(self, about: Mapping[str, Any]) -> None:
-        """Add or replace entries of `about`."""
-        rows = ((key, _json(value)) for key, value in about.items())
+    def tell(self, key: str, value: Any) -> None:
+        """Add or replace one entry of `about`."""
         with _told(self.file), self._sql:
-            self._sql.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", rows)
+            self._sql.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, _json(value)))
 
     def keep(self, key: str, replication: int, outcome: Run | Mishap) -> None:
         """Write down what came of a run; when this returns, it is on the disk."""

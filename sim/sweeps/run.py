@@ -58,7 +58,9 @@ def run_sweep(
             ledger.begin(about, map(_row, todo))
         else:
             refuse_difference(folder, found, about, ledger.points(), todo)
-            ledger.tell({key: value for key, value in about.items() if value != found.get(key)})
+            for key, value in about.items():
+                if value != found.get(key):  # what bears on no run
+                    ledger.tell(key, value)
         progress = _Progress(plan, todo, ledger, again, on_done)
         if not progress.missing:
             return False
