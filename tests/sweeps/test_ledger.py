@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sim.study.crew import Mishap
@@ -84,6 +85,46 @@ def test_what_is_no_sound_ledger_is_refused_and_left_alone(
         assert found.stderr.startswith(f"Error: {LEDGER}: {said}")
         assert "to begin anew, move the folder away or choose another with --out" in found.stderr
     assert contents() == before
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[: len(content) * 9 // 10], lambda content: content[:-10]])
+def test_what_can_still_be_read_is_rescued(
+    spoil: Callable[[bytes], bytes], folder: Path, corridor: Corridor, undisturbed: pd.DataFrame
+) -> None:
+    assert corridor("sweep", "tiny.yaml", "--workers", 1).exit_code == 0
+    LEDGER.write_bytes(spoil(LEDGER.read_bytes()))
+    before = contents()
+    found = corridor("sweep", "rescue", "tiny")
+    assert found.exit_code == 0, found.output
+    saved = int(found.stderr.split()[0])
+    assert 1 <= saved < RUNS
+    assert (
+        f"{saved} runs are in results/rescued/tiny/; go on with: corridor sweep resume results/rescued/tiny"
+        in found.stderr
+    )
+    assert contents() == before
+    assert corridor("sweep", "rescue", "tiny").exit_code == 1  # it does not write over the copy
+    with reading(Path("results/rescued/tiny")) as ledger:
+        assert len(ledger.statuses()) == saved
+    assert corridor("sweep", "resume", "results/rescued/tiny", "--workers", 1).exit_code == 0
+    rescued = pd.read_parquet("results/rescued/tiny/runs.parquet")
+    pd.testing.assert_frame_equal(rescued, undisturbed, check_exact=True)
+
+
+def test_a_figure_that_is_not_as_it_was_written_is_found(swept: Path, corridor: Corridor) -> None:
+    with reading(LEDGER.parent) as ledger:
+        record = next(ledger.records())
+    assert record.figures is not None
+    whole, part = LEDGER.read_bytes(), record.figures.tobytes()
+    assert part in whole
+    LEDGER.write_bytes(whole.replace(part, part[:5] + bytes([part[5] ^ 1]) + part[6:]))
+    for words in (("run", "tiny.yaml"), ("export", "tiny")):
+        found = corridor("sweep", *words)
+        assert found.exit_code == 1
+        assert f"replication 0 of point {record.key[:8]}… is not as it was written" in found.stderr
+    assert corridor("sweep", "rescue", "tiny", "--to", "copy").exit_code == 0
+    with reading(Path("copy/tiny")) as ledger:
+        assert len(ledger.statuses()) == RUNS // 4 - whole.count(part)  # two points may have the same figures
 
 
 def test_a_log_without_its_ledger_is_refused(swept: Path, corridor: Corridor) -> None:
