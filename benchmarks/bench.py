@@ -239,9 +239,11 @@ def sweep_tables(repetitions: int) -> list[str]:
     parts = sweeps.parts(repetitions)
     rows = [[name, f"{1e3 * seconds:.2f}", f"{seconds / parts['simulating']:.2%}"] for name, seconds in parts.items()]
     size = f"{sweeps.POINTS * sweeps.REPLICATIONS:,} runs in a ledger"
+    one, two = sweeps.by_workers([1, 2]).values()
     large = [[name, f"{seconds:.1f}", f"{most:.0f}"] for name, (seconds, most) in sweeps.large().items()]
     return [
         *table([f"a run of the baseline, {sweeps.REPLICATIONS} a point", "CPU ms", "of simulating"], rows),
+        f"Two processes do {2 * sweeps.REPLICATIONS} runs of the baseline {one / two:.2f} times as fast as one.",
         *table([size, "CPU s", "MB, peak of the process"], large),
     ]
 

@@ -3,7 +3,7 @@
 `parts` times what is done for one run of the baseline, in CPU seconds of this process, the least of some repetitions;
 writing the ledger also by the clock, because it waits for the disk. `large` makes a ledger of 10,000 runs whose
 figures are drawn at random, and goes on with it, exports it and draws it in a process of its own, because the peak of a
-process never falls.
+process never falls. `by_workers` is worth what the machine is quiet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -96,6 +96,20 @@ def writes(run: Run, count: int) -> tuple[float, float]:
     return used / count, median(found)
 
 
+def by_workers(counts: Sequence[int]) -> dict[int, float]:
+    """Seconds by the clock of a sweep of the baseline, by the number of processes, their start included."""
+    found = {}
+    for count in counts:
+        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+            file = Path(folder) / "small.yaml"
+            file.write_text(SWEEP.replace(f"points: {POINTS}", "points: 2"), encoding="utf-8")
+            plan = read_sweep(file, sim.library())
+            start = perf_counter()
+            run_sweep(plan, Path(folder) / plan.name, workers=count)
+            found[count] = perf_counter() - start
+    return found
+
+
 def large() -> dict[str, tuple[float, float]]:
     """What is done with the large ledger -> (CPU seconds, MB that the process had at most)."""
     with tempfile.TemporaryDirectory() as folder:
@@ -149,5 +163,7 @@ if __name__ == "__main__":
         told = parts(5)
         for name, seconds in told.items():
             print(f"{name:22s}{1e3 * seconds:10.2f} ms {seconds / told['simulating']:8.2%}")
+        one, two = by_workers([1, 2]).values()
+        print(f"two workers {one / two:.2f} times as fast as one")
         for name, (seconds, most) in large().items():
             print(f"{name:22s}{seconds:10.2f} s {most:8.0f} MB")
