@@ -26,7 +26,7 @@ from time import process_time
 
 import numpy as np
 
-from benchmarks import stages
+from benchmarks import stages, sweeps
 from benchmarks.corridor import Corridor, Floats, draw
 from benchmarks.rivals import with_c, with_ciw, with_heapq, with_salabim, with_simpy
 from sim import __version__
@@ -234,6 +234,20 @@ def memory_table(keys: Iterable[str]) -> list[str]:
     return table(["MB, peak of the process", "before", "added by simulating", "and by the measures"], rows)
 
 
+def sweep_tables(repetitions: int) -> list[str]:
+    """What a sweep adds to simulating, and what a large ledger asks."""
+    parts = sweeps.parts(repetitions)
+    rows = [[name, f"{1e3 * seconds:.2f}", f"{seconds / parts['simulating']:.2%}"] for name, seconds in parts.items()]
+    size = f"{sweeps.POINTS * sweeps.REPLICATIONS:,} runs in a ledger"
+    one, two = sweeps.by_workers([1, 2]).values()
+    large = [[name, f"{seconds:.1f}", f"{most:.0f}"] for name, (seconds, most) in sweeps.large().items()]
+    return [
+        *table([f"a run of the baseline, {sweeps.REPLICATIONS} a point", "CPU ms", "of simulating"], rows),
+        f"Two processes do {2 * sweeps.REPLICATIONS} runs of the baseline {one / two:.2f} times as fast as one.",
+        *table([size, "CPU s", "MB, peak of the process"], large),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repetitions", type=int, default=5)
@@ -266,6 +280,7 @@ def main() -> None:
     for title, file in (("the reference corridor", file_of("")), ("the baseline", BASELINE)):
         runs = [stages.seconds(file) for _ in range(repetitions)]
         lines += [f"## Where the time of {title} goes", *stage_tables(runs, stages.profile(file, FUNCTIONS))]
+    lines += ["## What a sweep costs", *sweep_tables(repetitions)]
     text = re.sub("\n{3,}", "\n\n", "\n".join(lines).strip())
     RESULT.write_text(f"{text}\n")
     print(f"written: {RESULT.relative_to(HERE.parent)}")

@@ -109,6 +109,25 @@ def status(target: Path, out: Path, as_json: bool) -> None:
 
 @sweep.command()
 @takes_sweep
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the copy; each sweep has its own in it. `rescued` beside the damaged one if not given.",
+)
+@takes_out
+def rescue(target: Path, to: Path | None, out: Path) -> None:
+    """Copy what can still be read of a damaged ledger, to go on with the copy."""
+    from sim.sweeps.ledger import rescue as copy
+
+    folder = folder_of(target, out)
+    copied = (to or folder.parent / "rescued") / folder.name
+    with ledger_errors():
+        runs = copy(folder, copied)
+    click.echo(f"{runs} runs are in {copied}{os.sep}; go on with: corridor sweep resume {copied}", err=True)
+
+
+@sweep.command()
+@takes_sweep
 @click.option("--outcome", "outcomes", metavar="FIGURE", multiple=True, help="Other figures than the file names.")
 @takes_out
 def export(target: Path, outcomes: tuple[str, ...], out: Path) -> None:

@@ -18,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as first_of
@@ -118,12 +119,21 @@ class _Worker(Generic[J]):
 class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J, T]):
     """A crew of `count` spawned processes that call `work(state, job)`, at most `time_limit` seconds a job.
 
-    `work` must be a function of an importable module, `state`, jobs and outcomes picklable. A job whose process was
-    killed is tried once more. Where fewer processes can be started than were asked for, those do all.
+    `work` must be a function of an importable module, `state`, jobs and outcomes picklable. The modules that it `needs`
+    are imported before the first job. A job whose process was killed is tried once more. Where fewer processes can be
+    started than were asked for, those do all.
     """
 
-    def __init__(self, work: Callable[[S, J], T], state: S, count: int, time_limit: float | None = None) -> None:
+    def __init__(
+        self,
+        work: Callable[[S, J], T],
+        state: S,
+        count: int,
+        time_limit: float | None = None,
+        needs: Sequence[str] = (),
+    ) -> None:
         self._work = work
+        self._needs = needs
         self._state = pickle.dumps(state)  # once, not for each process
         self._count = count
         self._time_limit = time_limit
@@ -212,11 +222,13 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
         try:
             sent = worker.connection.recv_bytes()
         except (EOFError, OSError):
-            code = self._lay_off(worker)
+            code = self._lay_off(worker, GRACE)
             self._killed[job] += 1
             if self._killed[job] < 2:
                 self._again.append(job)
                 return []
+            if not worker.ready:  # which is no fault of the job
+                raise OSError(None, f"processes end as they start (exit code {code})") from None
             return [(job, Mishap(f"its process was killed twice (exit code {code}); too little memory?", ""))]
         if not sent:
             worker.ready = True
@@ -230,8 +242,9 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
         self._lay_off(worker)
         return too_long(self._time_limit)
 
-    def _lay_off(self, worker: _Worker[J]) -> int | None:
-        """End a process; its exit code."""
+    def _lay_off(self, worker: _Worker[J], grace: float = 0.0) -> int | None:
+        """End a process, unless it ends by itself; its exit code."""
+        worker.process.join(grace)
         worker.process.kill()
         worker.process.join()
         code = worker.process.exitcode
@@ -244,7 +257,7 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
     def _start(self) -> _Worker[J]:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._work, self._state), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self._work, self._state, self._needs), daemon=True)
         try:
             with _sheltered_start(self._work):
                 process.start()
@@ -297,11 +310,13 @@ def _sheltered_start(work: Callable[..., object]) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, work: Callable[[Any, Any], Any], packed: bytes) -> None:
+def _serve(connection: Connection, work: Callable[[Any, Any], Any], packed: bytes, needs: Sequence[str]) -> None:
     """The life of a process: one job after the other, until nobody is there to give one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; and where signals cannot be blocked
     threading.Thread(target=_follow_parent, daemon=True).start()
     state = pickle.loads(packed)
+    for name in needs:
+        import_module(name)
     try:
         connection.send_bytes(b"")  # ready
         while True:

@@ -7,6 +7,7 @@ Everything that an outcome depends on must be the same there as here, which each
 from __future__ import annotations
 
 import ctypes
+import logging
 import pickle
 import threading
 import time
@@ -14,12 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from sim.study import BadStudyError
 from sim.study.crew import Mishap, attempt, pickled, too_long, unpickled
-from sim.sweeps.work import model_id, runtime
+from sim.sweeps.work import NEEDS, model_id, runtime
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -29,11 +31,14 @@ PATIENCE = 10.0  # s, for a scheduler to answer and a first worker to join
 ROLL_CALL = 2.0  # s between two looks at how many workers there are
 NUDGE = 1.0  # s after which a job that is to end is told so once more
 
+LOG = logging.getLogger("distributed.client")
 _one_at_a_time = threading.Lock()  # simulating holds the interpreter: further threads of a worker would gain nothing
 
 
 def identity() -> dict[str, str]:
-    """What an outcome depends on beside its scenario."""
+    """What an outcome depends on beside its scenario; after this, its time limit pays for no import."""
+    for name in NEEDS:
+        import_module(name)
     return {"model": model_id(), **runtime()}
 
 
@@ -76,11 +81,13 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
             raise BadStudyError(f'found "{self._address}", where an address like tcp://host:8786 is due') from error
         except OSError as error:
             raise OSError(None, f"no Dask scheduler answers there within {PATIENCE:g} s", self._address) from error
+        self._level = LOG.level
+        LOG.setLevel(logging.CRITICAL)  # a scheduler that is lost is told once, by this program
         try:
             self._check_workers()
             self._state = self._client.submit(pickle.loads, self._packed, pure=False)  # Dask can make it anew
         except BaseException:
-            self._client.close()
+            self._leave()
             raise
         return self
 
@@ -89,8 +96,12 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
         for future in self._jobs:
             future.release()
         self._state.release()
+        self._leave()
+
+    def _leave(self) -> None:
         with suppress(OSError, TimeoutError):
             self._client.close(timeout=PATIENCE)
+        LOG.setLevel(self._level)
 
     @property
     def idle(self) -> list[J | None]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,9 +37,13 @@ CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE points (number INTEGER PRIMARY KEY, base TEXT NOT NULL, levels TEXT NOT NULL, changes TEXT NOT NULL,
   key TEXT NOT NULL, replication INTEGER);
 CREATE TABLE names (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
-CREATE TABLE runs (key TEXT NOT NULL, replication INTEGER NOT NULL, status TEXT NOT NULL, names INTEGER, figures BLOB,
-  seconds REAL, error TEXT, traceback TEXT, finished TEXT NOT NULL, PRIMARY KEY (key, replication)) WITHOUT ROWID;
+CREATE TABLE runs (key TEXT NOT NULL, replication INTEGER NOT NULL, status TEXT NOT NULL, names INTEGER,
+  figures BLOB, seconds REAL, error TEXT, traceback TEXT, finished TEXT NOT NULL, crc INTEGER NOT NULL,
+  PRIMARY KEY (key, replication)) WITHOUT ROWID;
 """
+
+
+RECORD = "key, replication, status, names, figures, seconds, error, traceback, crc"
 
 
 class LedgerError(Exception):
@@ -65,7 +70,7 @@ class Ledger:
     def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
         self.file = file
         self._sql = connection
-        self._names: dict[tuple[str, ...], int] = {}
+        self._names: dict[tuple[str, ...], tuple[int, str]] = {}  # with their number and text
 
     def about(self) -> dict[str, Any]:
         """What the sweep is, as it was begun."""
@@ -100,18 +105,21 @@ class Ledger:
         return len(rows) / span if running else None, last.isoformat(sep=" ")
 
     def records(self) -> Iterator[Record]:
-        """All runs, in no particular order."""
-        rows = self._read("SELECT key, replication, status, names, figures, seconds, error, traceback FROM runs")
-        # after them: what is written meanwhile may have other names
-        names = {number: tuple(json.loads(text)) for number, text in self._read("SELECT id, names FROM names")}
-        for key, n, status, at, blob, seconds, error, traceback in rows:
+        """All runs, in no particular order. Raises LedgerError if one is not as it was written."""
+        rows = self._read(f"SELECT {RECORD} FROM runs")
+        texts: dict[int | None, str] = dict(self._read("SELECT id, names FROM names"))  # later, since runs may be added
+        names = {number: tuple(json.loads(text)) for number, text in texts.items()}
+        for key, n, status, at, blob, seconds, error, traceback, crc in rows:
+            if crc != _crc(key, n, status, texts.get(at, ""), blob):
+                raise _damaged(self.file, f"replication {n} of point {key[:8]}… is not as it was written")
             figures = None if blob is None else np.frombuffer(blob, dtype="<f8")
             yield Record(key, n, status, names.get(at, ()), figures, seconds, error, traceback)
 
     def begin(self, about: Mapping[str, Any], points: Iterable[Sequence[Any]]) -> None:
         """Write what the sweep is, and its points, into a new ledger, and put it in its place."""
         fresh = _fresh(self.file)
-        self.tell(about)
+        for key, value in about.items():
+            self.tell(key, value)
         self.add_points(points)
         self.close()
         os.replace(fresh, self.file)
@@ -125,11 +133,10 @@ class Ledger:
         with _told(self.file), self._sql:
             self._sql.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def tell(self, about: Mapping[str, Any]) -> None:
-        """Add or replace entries of `about`."""
-        rows = ((key, _json(value)) for key, value in about.items())
+    def tell(self, key: str, value: Any) -> None:
+        """Add or replace one entry of `about`."""
         with _told(self.file), self._sql:
-            self._sql.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", rows)
+            self._sql.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, _json(value)))
 
     def keep(self, key: str, replication: int, outcome: Run | Mishap) -> None:
         """Write down what came of a run; when this returns, it is on the disk."""
@@ -138,26 +145,28 @@ class Ledger:
         try:
             with _told(self.file, "; the runs before are kept"), self._sql:
                 if isinstance(outcome, Mishap):
+                    crc = _crc(key, replication, outcome.status, "", None)
                     row = (outcome.status, None, None, None, _text(outcome.error), _text(outcome.traceback), moment)
                 else:
+                    number, text = self._named(outcome.names)
                     blob = outcome.values.astype("<f8").tobytes()
-                    row = (OK, self._named(outcome.names), blob, outcome.seconds, None, None, moment)
+                    crc = _crc(key, replication, OK, text, blob)
+                    row = (OK, number, blob, outcome.seconds, None, None, moment)
                 self._sql.execute(
-                    "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (key, replication, *row)
+                    "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (key, replication, *row, crc)
                 )
         except BaseException:
             self._names.clear()  # what was written of them is taken back
             raise
 
-    def _named(self, names: tuple[str, ...]) -> int:
-        """The number of a list of names, written down once."""
-        number = self._names.get(names)
-        if number is None:
+    def _named(self, names: tuple[str, ...]) -> tuple[int, str]:
+        """The number and text of a list of names, written down once."""
+        if names not in self._names:
             text = _json(names)
             self._sql.execute("INSERT OR IGNORE INTO names (names) VALUES (?)", (text,))
             [(number,)] = self._sql.execute("SELECT id FROM names WHERE names = ?", (text,))
-            self._names[names] = number
-        return number
+            self._names[names] = number, text
+        return self._names[names]
 
     def close(self) -> None:
         """What is written stays; nothing more can be."""
@@ -200,6 +209,41 @@ def writing(folder: Path) -> Iterator[tuple[Ledger, bool]]:
         finally:
             ledger.close()
             _fresh(file).unlink(missing_ok=True)
+
+
+def rescue(folder: Path, to: Path) -> int:
+    """Copy what can still be read of a damaged ledger into a new one in another folder; how many runs that is.
+
+    Records that are not as they were written are left out. Raises LedgerError if it cannot even be told which sweep it
+    is, or if there is a ledger in the other folder.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        raise LedgerError(f"{file}: there is no ledger")
+    with closing(_connected(file)) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA writable_schema = ON")  # or a file that is shorter than it was is not read at all
+        old = Ledger(file, connection)
+        about, points = old.about(), old.points()
+        texts = {row[0]: row[1] for row in _readable(connection, "SELECT id, names FROM names", "id")}
+        rows = {row[:2]: row for row in _readable(connection, f"SELECT {RECORD} FROM runs", "key")}
+    with writing(to) as (ledger, new):
+        if not new:
+            raise LedgerError(f"{to / FILE}: there is a ledger already")
+        ledger.begin(about, points)
+        saved = 0
+        for key, n, status, at, blob, seconds, *_, crc in rows.values():
+            if status == OK and at in texts and crc == _crc(key, n, status, texts[at], blob):
+                ledger.keep(key, n, Run(tuple(json.loads(texts[at])), np.frombuffer(blob, dtype="<f8"), seconds))
+                saved += 1
+        return saved
+
+
+def _readable(connection: sqlite3.Connection, query: str, column: str) -> Iterator[tuple[Any, ...]]:
+    """The rows before the first one from either end that cannot be read."""
+    for direction in ("ASC", "DESC"):
+        with suppress(sqlite3.DatabaseError):
+            yield from connection.execute(f"{query} ORDER BY {column} {direction}")
 
 
 def _fresh(file: Path) -> Path:
@@ -269,7 +313,13 @@ def _told(file: Path, but: str = "") -> Iterator[None]:
 
 
 def _damaged(file: Path, what: object) -> LedgerError:
-    return LedgerError(f"{file}: the ledger is damaged ({what}); bring back a copy of it, or {ANEW}")
+    saving = f"corridor sweep rescue {file.parent} copies what can still be read"
+    return LedgerError(f"{file}: the ledger is damaged ({what}); {saving}; {ANEW}")
+
+
+def _crc(key: str, replication: int, status: str, names: str, figures: bytes | None) -> int:
+    """By which a record is known to be as it was written."""
+    return zlib.crc32(figures or b"", zlib.crc32(f"{key} {replication} {status} {names}".encode()))
 
 
 def _sync(folder: Path) -> None:

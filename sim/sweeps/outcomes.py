@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sim.measure import Measures
+    from sim.measure import Essentials, Measures
     from sim.network import Network
     from sim.scenario.load import Scenario
 
@@ -111,7 +111,7 @@ def describe(column: str) -> str:
 
 
 def figures(
-    network: Network, measures: Measures, carried: Iterable[tuple[str, str, float]]
+    network: Network, measures: Measures | Essentials, carried: Iterable[tuple[str, str, float]]
 ) -> tuple[tuple[str, ...], Floats]:
     """The names and values of all figures of one replication. NaN: unknown.
 
@@ -145,7 +145,7 @@ def count_figures(network: Network) -> int:
 Way = tuple[str, str]
 
 
-def _totals(measures: Measures, ways: Sequence[Way], teu: Sequence[float]) -> dict[str, dict[Way, float]]:
+def _totals(measures: Measures | Essentials, ways: Sequence[Way], teu: Sequence[float]) -> dict[str, dict[Way, float]]:
     """What `sim.study.costs.route_totals` gives, a hundred times as fast for one replication."""
     found = {name: dict.fromkeys(ways, 0.0) for name in ("cost", "generalised", "wtw")}
 

@@ -23,7 +23,7 @@ from sim.sweeps.file import SweepPlan
 from sim.sweeps.ledger import FILE, OK, Ledger, LedgerError, reading, writing
 from sim.sweeps.outcomes import count_figures
 from sim.sweeps.points import Point, check_extras, fingerprint, points, values
-from sim.sweeps.work import Job, Run, model_id, runtime, work
+from sim.sweeps.work import NEEDS, Job, Run, model_id, runtime, work
 
 
 class DifferentSweepError(LedgerError):
@@ -61,7 +61,9 @@ def run_sweep(
             ledger.begin(about, map(_row, todo))
         else:
             refuse_difference(folder, found, about, ledger.points(), todo)
-            ledger.tell({key: value for key, value in about.items() if value != found.get(key)})
+            for key, value in about.items():
+                if value != found.get(key):  # what bears on no run
+                    ledger.tell(key, value)
         progress = _Progress(plan, todo, ledger, again, on_done)
         if not progress.missing:
             return False
@@ -127,16 +129,19 @@ def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, An
     The seconds are those of the runs in the ledger, or without any a rough reckoning.
     """
     check_extras(plan)
-    todo, done, seconds = points(plan), 0, None
+    statuses: dict[tuple[str, int], str] = {}
+    seconds = None
+    if (folder / FILE).is_file():
+        with reading(folder) as ledger:
+            found, statuses, seconds = ledger.about()["warm_up"], ledger.statuses(), ledger.mean_seconds()
+        plan = replace(plan, bases=tuple(_warmed(base, found.get(base.name)) for base in plan.bases))
+    todo = points(plan)
     wanted = {
         (point.key, n)
         for point in todo
         for n in ([point.replication] if point.replication is not None else range(_first(plan, point.base)))
     }
-    if (folder / FILE).is_file():
-        with reading(folder) as ledger:
-            done = sum(1 for run, status in ledger.statuses().items() if run in wanted and status == OK)
-            seconds = ledger.mean_seconds()
+    done = sum(1 for run in wanted if statuses.get(run) == OK)
     if seconds is None:
         seconds = _reckoned(plan, todo)
     count = min(workers or available_processors(), max(1, len(wanted) - done))
@@ -243,18 +248,23 @@ def _differences(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
 
 
 def _settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
-    """The plan with the warm-up found for each scenario that leaves it to the program; `found` ones are not sought."""
-    bases = []
-    for scenario in plan.bases:
-        network = build(scenario)
-        if scenario.tree["run"].get("warm_up") == "auto":
-            days = found.get(scenario.name)
-            if days is None:
-                (settled,) = settle([network], workers=workers)
-                days = float(settled.model.run.warm_up) / 24
-            scenario = altered(scenario, [f"run.warm_up={days:g} d"])
-        bases.append(scenario)
-    return replace(plan, bases=tuple(bases))
+    """The plan with a warm-up for the scenarios that leave it to the program: one for all, or as it was `found`."""
+    if not all(base.name in found for base in plan.bases if _finds_warm_up(base)):
+        networks = settle([build(base) for base in plan.bases if _finds_warm_up(base)], workers=workers)
+        found = {network.name: float(network.model.run.warm_up) / 24 for network in networks}
+    return replace(plan, bases=tuple(_warmed(base, found.get(base.name)) for base in plan.bases))
+
+
+def _finds_warm_up(scenario: Scenario) -> bool:
+    """Whether the scenario leaves its warm-up to the program."""
+    return bool(scenario.tree["run"].get("warm_up") == "auto")
+
+
+def _warmed(scenario: Scenario, days: float | None) -> Scenario:
+    """The scenario with the warm-up that was found for it, if it was to be found."""
+    if days is None or not _finds_warm_up(scenario):
+        return scenario
+    return altered(scenario, [f"run.warm_up={days:g} d"])
 
 
 def _row(point: Point) -> Sequence[Any]:
@@ -270,7 +280,7 @@ def _crew(
 
         return Cluster(scheduler, work, bases, plan.time_limit)
     count = max(1, min(workers or available_processors(), runs))
-    return Processes(work, bases, count, plan.time_limit)
+    return Processes(work, bases, count, plan.time_limit, NEEDS)
 
 
 class _Progress:

@@ -33,6 +33,7 @@ MODEL = (
     "sweeps/work.py",
 )
 RUNTIME = ("numpy", "simpy")  # packages of others
+NEEDS = ("sim.measure", "sim.model")  # what takes a second to import; not in who only gives out jobs
 KEPT = 4  # networks that a process keeps, for further replications of their points
 
 
@@ -59,7 +60,7 @@ _networks: OrderedDict[str, Network] = OrderedDict()
 
 def work(bases: Mapping[str, Scenario], job: Job) -> Run:
     """Simulate and measure. Raises ScenarioError if the point makes no sound scenario."""
-    from sim.measure import carried, measure
+    from sim.measure import carried, essentials
     from sim.model import simulate
 
     started = time.perf_counter()
@@ -67,7 +68,7 @@ def work(bases: Mapping[str, Scenario], job: Job) -> Run:
     journal = simulate(network, job.replication)
     flows = carried(network, journal)
     teu = zip(flows["flow"], flows["route"], flows["teu_a_year"], strict=True)
-    names, values = figures(network, measure(network, journal), teu)
+    names, values = figures(network, essentials(network, journal), teu)
     return Run(names, values, time.perf_counter() - started)
 
 

@@ -23,7 +23,8 @@ Bases = Mapping[str, Scenario]
 
 def bad(job: Job) -> bool:
     """The run at which something goes wrong: one of the sweep."""
-    return job.replication == 1 and "ports.east-port.depth=5 m" in job.changes and "* 0.8" not in str(job.changes)
+    levels = {'ports.east-port.depth="5 m"', 'demand.trade.volume="13200 TEU/a"'}
+    return job.replication == 1 and levels <= set(job.changes)
 
 
 def slow(bases: Bases, job: Job) -> Run:
@@ -40,11 +41,6 @@ def raises(bases: Bases, job: Job) -> Run:
     if bad(job):
         raise ArithmeticError("no ship can be divided by 0 \udcff")
     return work(bases, job)
-
-
-def raises_once(bases: Bases, job: Job) -> Run:
-    """Until the file named by ONCE is there."""
-    return work(bases, job) if Path(os.environ["ONCE"]).exists() else raises(bases, job)
 
 
 def is_killed(bases: Bases, job: Job) -> Run:
@@ -86,6 +82,19 @@ class Thorny:
 
 def cannot_be_read(state: object, job: int) -> Any:
     return Thorny(1, 2) if job == 1 else job
+
+
+def misbehaves(state: str, job: int) -> Any:
+    """1 raises, 2 does not end, 3 cannot be sent, 4 kills its process."""
+    if job == 1:
+        raise ArithmeticError("no ship can be divided by 0")
+    while job == 2:
+        sum(range(1000))
+    if job == 3:
+        return lambda: job
+    if job == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"{state} {job}"
 
 
 def square(state: object, job: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sim.study.crew import Mishap
@@ -85,6 +87,46 @@ def test_what_is_no_sound_ledger_is_refused_and_left_alone(
     assert contents() == before
 
 
+@pytest.mark.parametrize("spoil", [lambda content: content[: len(content) * 9 // 10], lambda content: content[:-10]])
+def test_what_can_still_be_read_is_rescued(
+    spoil: Callable[[bytes], bytes], folder: Path, corridor: Corridor, undisturbed: pd.DataFrame
+) -> None:
+    assert corridor("sweep", "tiny.yaml", "--workers", 1).exit_code == 0
+    LEDGER.write_bytes(spoil(LEDGER.read_bytes()))
+    before = contents()
+    found = corridor("sweep", "rescue", "tiny")
+    assert found.exit_code == 0, found.output
+    saved = int(found.stderr.split()[0])
+    assert 1 <= saved < RUNS
+    assert (
+        f"{saved} runs are in results/rescued/tiny/; go on with: corridor sweep resume results/rescued/tiny"
+        in found.stderr
+    )
+    assert contents() == before
+    assert corridor("sweep", "rescue", "tiny").exit_code == 1  # it does not write over the copy
+    with reading(Path("results/rescued/tiny")) as ledger:
+        assert len(ledger.statuses()) == saved
+    assert corridor("sweep", "resume", "results/rescued/tiny", "--workers", 1).exit_code == 0
+    rescued = pd.read_parquet("results/rescued/tiny/runs.parquet")
+    pd.testing.assert_frame_equal(rescued, undisturbed, check_exact=True)
+
+
+def test_a_figure_that_is_not_as_it_was_written_is_found(swept: Path, corridor: Corridor) -> None:
+    with reading(LEDGER.parent) as ledger:
+        record = next(ledger.records())
+    assert record.figures is not None
+    whole, part = LEDGER.read_bytes(), record.figures.tobytes()
+    assert part in whole
+    LEDGER.write_bytes(whole.replace(part, part[:5] + bytes([part[5] ^ 1]) + part[6:]))
+    for words in (("run", "tiny.yaml"), ("export", "tiny")):
+        found = corridor("sweep", *words)
+        assert found.exit_code == 1
+        assert f"replication 0 of point {record.key[:8]}… is not as it was written" in found.stderr
+    assert corridor("sweep", "rescue", "tiny", "--to", "copy").exit_code == 0
+    with reading(Path("copy/tiny")) as ledger:
+        assert len(ledger.statuses()) == RUNS // 4 - whole.count(part)  # two points may have the same figures
+
+
 def test_a_log_without_its_ledger_is_refused(swept: Path, corridor: Corridor) -> None:
     LEDGER.rename("elsewhere")
     log = LEDGER.with_name("ledger.sqlite-wal")
@@ -98,9 +140,10 @@ def test_a_log_without_its_ledger_is_refused(swept: Path, corridor: Corridor) ->
 
 def test_without_a_ledger_there_is_nothing_to_resume_or_show(folder: Path, corridor: Corridor) -> None:
     for words in COMMANDS[1:]:
-        found = corridor("sweep", *words)
-        assert (found.exit_code, found.stderr) == (1, f"Error: {LEDGER}: there is no ledger\n")
+        assert corridor("sweep", *words).exit_code in (1, 2)
     assert not Path("results").exists()
+    with pytest.raises(LedgerError, match=f"{LEDGER}: there is no ledger"), reading(LEDGER.parent):
+        pass
 
 
 def test_a_folder_that_cannot_be_made_is_told(folder: Path, corridor: Corridor) -> None:
@@ -188,8 +231,8 @@ def test_what_changes_no_run_may_change(swept: Path, corridor: Corridor) -> None
     frame = runs(swept)
     assert len(frame) == RUNS
     assert not [column for column in frame if column.startswith("transit")]
-    said = corridor("sweep", "status", "tiny").stdout
-    assert said.startswith(f"tiny: {RUNS} of {RUNS} runs done, 0 failed, 0 took too long, 0 missing")
+    now = json.loads(corridor("sweep", "status", "tiny", "--json").stdout)
+    assert (now["title"], now["runs"], now["ok"], now["missing"]) == ("Demand and depths at a small sea", RUNS, RUNS, 0)
 
 
 # Records
@@ -238,7 +281,7 @@ def test_a_reader_sees_each_record_at_once_and_cannot_write(begun: Path) -> None
             ledger.keep("key", n, Run(("a",), np.array([float(n)]), 1.0))
             assert len(other.statuses()) == n + 1
         with pytest.raises(OSError, match="readonly"):
-            other.tell({"sweep": "another"})
+            other.tell("sweep", "another")
 
 
 def test_nobody_else_can_write_meanwhile(begun: Path) -> None:
@@ -276,3 +319,33 @@ def test_a_folder_that_cannot_be_written_is_told(begun: Path) -> None:
     begun.chmod(0o500)
     with pytest.raises(OSError, match=r"ledger\.lock"), writing(begun):
         pass
+
+
+# What a sweep would do
+
+
+def test_dry_run_and_status_know_the_runs_that_are_done(swept: Path, corridor: Corridor) -> None:
+    found = json.loads(corridor("sweep", "tiny.yaml", "--dry-run", "--json", "-n", 4).stdout)
+    assert (found["runs"], found["done"]) == (RUNS, RUNS // 4)
+    before = json.loads(corridor("sweep", "status", "tiny", "--json").stdout)
+    assert (before["runs"], before["ok"], before["missing"]) == (RUNS // 4, RUNS // 4, 0)
+
+
+def test_a_warm_up_that_was_found_is_not_sought_again(
+    folder: Path, corridor: Corridor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sim.sweeps.run
+
+    text = SWEEP.replace("run.length: 20 d, run.warm_up: 5 d", "run.length: 60 d, run.warm_up: auto")
+    lay_out(folder, text.replace("[0.8, 1.1, 1.4]", "[0.8]").replace("replications: 4", "replications: 1"))
+    first = corridor("sweep", "tiny.yaml", "--workers", 1)
+    assert first.exit_code == 0, first.output
+    with reading(LEDGER.parent) as ledger:
+        [days] = ledger.about()["warm_up"].values()
+        [shown] = {record["run.warm_up"] for record in ledger.about()["values"].values()}
+    assert days > 0
+    assert shown == f"{days:g} d"
+    monkeypatch.setattr(sim.sweeps.run, "settle", None)
+    assert corridor("sweep", "tiny.yaml", "--workers", 1, "-n", 2).exit_code == 0
+    found = json.loads(corridor("sweep", "tiny.yaml", "--dry-run", "--json").stdout)
+    assert (found["runs"], found["done"]) == (2, 2)
