@@ -107,7 +107,8 @@ def run_optimisation(
             ledger.begin(about, [])
         else:
             refuse_difference(folder, _essence(found), _essence(about), [], [])
-            ledger.tell({key: about[key] for key in ADJUSTABLE})
+            for key in ADJUSTABLE:
+                ledger.tell(key, about[key])
         candidates = _Candidates(plan, ledger, again, on_done)
         try:
             verdict, interrupted = _carried_out(plan, candidates, workers, scheduler)
