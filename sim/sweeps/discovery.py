@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-ALPHA = 0.05  # of the points in a box, that one peel takes away
+ALPHA = 0.05  # of the points in a box, that one peel takes away or one paste brings back
+THIN, THICK = (ALPHA,), (ALPHA, 0.1, 0.2, 0.3, 0.4, 0.5)
 LEAST = 0.05  # of all points, that a box must keep
 SIGNIFICANT = 0.05  # of the quasi-p-value of a limit, and of the share of shuffles that give as good a box
-SHUFFLES = 99
+SHUFFLES = 59
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le, "≤": operator.le, ">=": operator.ge, "≥": operator.ge, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
@@ -193,6 +194,14 @@ def is_words(factor: Varied) -> bool:
 Sides = tuple["Bools", ...]  # of each factor, which cases lie within its limit
 
 
+class Step(NamedTuple):
+    """A box on the way of a peeling, and how many cases and failures it holds."""
+
+    sides: Sides
+    points: int
+    failures: int
+
+
 def _box(cases: Cases, columns: Sequence[Floats], left: Bools, rng: np.random.Generator) -> Box | None:
     """The next box in the cases that are left; None if there is none that is better than chance."""
     fails = cases.fails
@@ -200,63 +209,87 @@ def _box(cases: Cases, columns: Sequence[Floats], left: Bools, rng: np.random.Ge
         return None
     own, words = [column[left] for column in columns], [is_words(factor) for factor in cases.factors]
     path = _peels(own, words, fails[left])
-    best = max(path, key=lambda sides: _excess(sides, fails[left]))
+    best = max(path, key=lambda step: _excess(step, fails[left]))
     excess = _excess(best, fails[left])
     shuffled = (_most_excess(own, words, rng.permutation(fails[left])) for _ in range(SHUFFLES))
     if 1 + sum(other >= excess for other in shuffled) > SIGNIFICANT * (SHUFFLES + 1):
         return None
-    sides, ps = _sure(_paste(best, own, words, fails[left]), own, words, fails[left])
+    sides, ps = _sure(_paste(best.sides, own, words, fails[left]), own, words, fails[left])
     if not ps:
         return None
-    limits = [_limit(cases.factors[at], columns[at], own[at][sides[at]], p) for at, p in ps.items()]
+    limits = [_limit(cases.factors[at], own[at], own[at][sides[at]], p) for at, p in ps.items()]
     inside = left.copy()
     inside[left] = np.logical_and.reduce(sides)
-    return Box(
-        tuple(sorted(limits, key=lambda limit: limit.p)), int(inside.sum()), int(fails[inside].sum()),
-        float(fails[inside].sum() / fails.sum()), float(fails[inside].mean()), _trajectory(path, fails, left), inside,
-    )  # fmt: skip
+    points, failures, every = int(inside.sum()), int(fails[inside].sum()), int(fails.sum())
+    limits.sort(key=lambda limit: limit.p)
+    return Box(tuple(limits), points, failures, failures / every, failures / points, _trajectory(path, every), inside)
 
 
-def _peels(columns: Sequence[Floats], words: Sequence[bool], fails: Bools) -> list[Sides]:
-    """The better of two ways of peeling: patient with each point that is lost, or for the purest box at each step.
+def _peels(columns: Sequence[Floats], words: Sequence[bool], fails: Bools) -> list[Step]:
+    """The better of two ways of peeling: by thin slices only, or by slices of up to half of what is left.
 
-    One is led astray where the other is not: words and whole numbers lose many points at once.
+    Thin slices follow a box that narrows in many factors at once; thick ones are not led astray by the luck of a few
+    points at the edge, as where failures lie in several boxes.
     """
-    ways = (list(_peel(columns, words, fails, patience)) for patience in (1.0, 0.0))
-    return max(ways, key=lambda path: max(_excess(sides, fails) for sides in path))
+    orders = [np.argsort(column, kind="stable") for column in columns]
+    ways = (list(_peel(columns, orders, words, fails, slices)) for slices in (THIN, THICK))
+    return max(ways, key=lambda path: max(_excess(step, fails) for step in path))
 
 
-def _peel(columns: Sequence[Floats], words: Sequence[bool], fails: Bools, patience: float) -> Iterator[Sides]:
+def _peel(
+    columns: Sequence[Floats],
+    orders: Sequence[NDArray[np.intp]],
+    words: Sequence[bool],
+    fails: Bools,
+    slices: Sequence[float],
+) -> Iterator[Step]:
     """Smaller and smaller boxes, from all cases to the least."""
     sides: Sides = tuple(np.ones(len(fails), dtype=bool) for _ in columns)
-    inside = np.ones(len(fails), dtype=bool)
+    inside, points, failures = np.ones(len(fails), dtype=bool), len(fails), int(fails.sum())
+    least = max(2, LEAST * len(fails))
     while True:
-        yield sides
-        density, best, gain = fails[inside].mean(), None, 0.0
+        yield Step(sides, points, failures)
+        best, gain = None, 1e-12
         for at, column in enumerate(columns):
-            for side in _smaller(column, inside, words[at]):
-                kept = inside & side
-                if kept.sum() < max(2, LEAST * len(fails)):
-                    continue
-                rise = (fails[kept].mean() - density) / (1 - kept.sum() / inside.sum()) ** patience
-                if rise > gain + 1e-12:
-                    best, gain = (at, side), rise
+            cuts = (
+                _words_less(column, inside, fails)
+                if words[at]
+                else _ends_less(column, orders[at], inside, fails, slices)
+            )
+            for keeps, value, kept, failing in cuts:
+                if least <= kept < points:
+                    rise = (failing / kept - failures / points) / (1 - kept / points)
+                    if rise > gain:
+                        best, gain = (at, keeps, value, kept, failing), rise
         if best is None:
             return
-        at, side = best
-        sides = _with(sides, at, sides[at] & side)
-        inside = inside & side
+        at, keeps, value, points, failures = best
+        side = keeps(columns[at], value)
+        sides, inside = _with(sides, at, sides[at] & side), inside & side
 
 
-def _smaller(column: Floats, inside: Bools, words: bool) -> Iterator[Bools]:
-    """What a factor can lose: one of its words, or the least slice of ALPHA at either end, ties together."""
-    own = column[inside]
-    if words:
-        yield from (column != word for word in np.unique(own))
-        return
-    ordered, count = np.sort(own), max(1, int(ALPHA * len(own)))
-    yield column > ordered[count - 1]
-    yield column < ordered[-count]
+Cut = tuple[Callable[[Any, Any], Any], float, int, int]  # what is kept, of which value; its cases and failures
+
+
+def _words_less(column: Floats, inside: Bools, fails: Bools) -> Iterator[Cut]:
+    """A factor without one of its words."""
+    for word in np.unique(column[inside]):
+        kept = inside & (column != word)
+        yield operator.ne, word, int(kept.sum()), int(fails[kept].sum())
+
+
+def _ends_less(
+    column: Floats, order: NDArray[np.intp], inside: Bools, fails: Bools, slices: Sequence[float]
+) -> Iterator[Cut]:
+    """A factor without a slice at either end; ties go together."""
+    line = order[inside[order]]
+    values, failed = column[line], np.cumsum(fails[line])
+    for share in slices:
+        count = max(1, int(share * len(line)))
+        lost = int(np.searchsorted(values, values[count - 1], "right"))
+        yield operator.gt, values[count - 1], len(line) - lost, int(failed[-1] - failed[lost - 1])
+        kept = int(np.searchsorted(values, values[-count], "left"))
+        yield operator.lt, values[-count], kept, int(failed[kept - 1]) if kept else 0
 
 
 def _paste(sides: Sides, columns: Sequence[Floats], words: Sequence[bool], fails: Bools) -> Sides:
@@ -322,14 +355,13 @@ def _with(sides: Sides, at: int, side: Bools) -> Sides:
     return (*sides[:at], side, *sides[at + 1 :])
 
 
-def _excess(sides: Sides, fails: Bools) -> float:
+def _excess(step: Step, fails: Bools) -> float:
     """How many failures a box holds beyond those that as many cases anywhere would have."""
-    inside = np.logical_and.reduce(sides)
-    return float(fails[inside].sum() - inside.sum() * fails.mean())
+    return step.failures - step.points * float(fails.mean())
 
 
 def _most_excess(columns: Sequence[Floats], words: Sequence[bool], fails: Bools) -> float:
-    return max(_excess(sides, fails) for sides in _peels(columns, words, fails))
+    return max(_excess(step, fails) for step in _peels(columns, words, fails))
 
 
 def _limit(factor: Varied, column: Floats, kept: Floats, p: float) -> Limit:
@@ -342,19 +374,8 @@ def _limit(factor: Varied, column: Floats, kept: Floats, p: float) -> Limit:
     return Limit(factor, low, high, p=p)
 
 
-def _trajectory(path: Sequence[Sides], fails: Bools, left: Bools) -> pd.DataFrame:
+def _trajectory(path: Sequence[Step], failures: int) -> pd.DataFrame:
     import pandas as pd
 
-    rows: list[Mapping[str, float]] = []
-    for sides in path:
-        inside = np.logical_and.reduce(sides)
-        count = int(fails[left][inside].sum())
-        rows.append(
-            {
-                "points": int(inside.sum()),
-                "failures": count,
-                "coverage": count / fails.sum(),
-                "density": count / inside.sum(),
-            }
-        )
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame([(step.points, step.failures) for step in path], columns=["points", "failures"])
+    return frame.assign(coverage=frame["failures"] / failures, density=frame["failures"] / frame["points"])
