@@ -160,6 +160,28 @@ def plot(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
     click.echo(f"{result.name}: {page}", err=True)
 
 
+@sweep.command()
+@takes_sweep
+@click.option("--fails", metavar="CONDITION", required=True, help='As "promise.within[FLOW/ROUTE] < 50 %".')
+@click.option("--boxes", type=click.IntRange(1), default=2, show_default=True, help="How many to look for.")
+@takes_out
+@prints_json
+def discover(target: Path, fails: str, boxes: int, out: Path, as_json: bool) -> None:
+    """Where in the ranges of the factors a corridor fails: boxes of few limits, told in words."""
+    from rich.console import Console
+
+    from sim.show.discovery import discovery_json, discovery_table, save_discovery
+    from sim.sweeps.discovery import discover, read_cases
+
+    folder, console = folder_of(target, out), Console()
+    with ledger_errors():
+        found = discover(read_cases(folder, fails), boxes)
+    with unhurried():
+        files = save_discovery(found, folder)
+    click.echo(f"{found.cases.result.name}: {', '.join(map(str, files))}", err=True)
+    print_json(discovery_json(found)) if as_json else console.print(discovery_table(found, console.width))
+
+
 def start(
     file: str,
     out: Path,

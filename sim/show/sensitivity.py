@@ -281,7 +281,7 @@ def shares_in_words(result: SweepResult, table: pd.DataFrame) -> Iterator[str]:
         )
         beyond = [row["title"] for row in known.to_dict("records") if row["s1"] < 0 or row["s1"] > 1]
         if beyond:
-            yield f"  Too few samples for the share alone of {', '.join(beyond)}: the estimate is below 0 or above 100 %."
+            yield f"  Too few samples to tell the share alone (it is below 0 or above 100 %): {', '.join(beyond)}."
 
 
 def _told(row: Mapping[Any, Any], name: str) -> str:

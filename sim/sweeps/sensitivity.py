@@ -152,7 +152,7 @@ def _block(design: Morris | Sobol, sample: Floats) -> int:
 def _of_outcome(design: Morris | Sobol, sample: Floats, figures: Floats) -> tuple[dict[str, Any], int]:
     """The columns of the table of one outcome, and how many blocks they are made of."""
     block = _block(design, sample)
-    whole: NDArray[np.bool_] = np.isfinite(figures.reshape(-1, block)).all(axis=1)
+    whole = np.asarray(np.isfinite(figures.reshape(-1, block)).all(axis=1))
     rows, used = np.repeat(whole, block), int(whole.sum())
     columns = EFFECTS if isinstance(design, Morris) else SHARES
     if used < max(2, whole.size / 2):
