@@ -115,7 +115,9 @@ def story(result: OptimisationResult) -> list[str]:
         cheaper = [row for row in result.candidates.to_dict("records") if row["cost"] < best["cost"]]
         if cheaper:
             lines.append(f"Of {len(cheaper)} cheaper ones that were tried, {_fates(cheaper)}.")
-    elif nearest is not None:
+    elif nearest is None or not any(math.isfinite(nearest[goal.column]) for goal in problem.goals):
+        lines.append("No set of measures has a figure: too many boxes had not arrived, or runs failed.")
+    else:
         missed = all(status in ("misses", "unknown") for status in verdict.finalists.values())
         told = "Each finalist misses it" if missed else "None was shown to meet the target"
         lines.append(
@@ -204,9 +206,9 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
     beyond = _limits(frame, confirmed, goal)
     hidden = frame[~frame[goal.column].between(*beyond)]
     reading = (
-        "Each dot is a set of measures; pale: tried in the search only. Bars: 95 % intervals over fresh years, the same "
-        "for all,\nso that differences are surer than they look. Letters: the efficient set, listed below. Diamond: the "
-        f"cheapest shown to meet the target. {_hidden(hidden, goal)}"
+        "Each dot is a set of measures; pale: tried in the search only. Bars: 95 % intervals over fresh years, the "
+        "same for all,\nso that differences are surer than they look. Letters: the efficient set, listed below. "
+        f"Diamond: the cheapest shown to meet the target. {_hidden(hidden, goal)}"
     )
     foot = f"{plan.scenario.model.title} · {len(frame)} sets, {len(result.runs)} runs · model {result.model}"
     sheet = Sheet(foot, plan.sweep.title, reading, HEAD + PANEL + bottom)

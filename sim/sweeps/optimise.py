@@ -215,8 +215,8 @@ def _all(problem: Problem, samples: Samples) -> Generator[Asked, None, list[Choi
 def _searched(problem: Problem, samples: Samples) -> Generator[Asked, None, list[Choice]]:
     """Try as many choices as the budget allows, batch by batch.
 
-    First the cheapest and the dearest of all. Then half of a batch are steps back from the cheapest that met the goals
-    so far: the next cheaper level of one lever. The others are suggested by optuna's tree-structured Parzen estimator.
+    First the cheapest and the dearest of all. Then half of a batch are steps back from the best so far: the next
+    cheaper level of one lever. The others are suggested by optuna's tree-structured Parzen estimator.
     """
     import optuna
 
@@ -260,11 +260,11 @@ def _searched(problem: Problem, samples: Samples) -> Generator[Asked, None, list
 
 
 def _steps_back(problem: Problem, samples: Samples, tried: Sequence[Choice]) -> Iterator[Choice]:
-    """Each lever of the cheapest that met the goals one step cheaper, where that was not tried; most is saved first."""
-    met = [choice for choice in tried if _bound(problem, samples, choice) <= 0]
-    if not met:
-        return
-    best = min(met, key=lambda choice: (problem.cost(choice), choice))
+    """Each lever of the best so far one step cheaper, where that was not tried; what saves most first.
+
+    The best is the cheapest that met the goals, or while none did, the nearest miss: some of its measures may do harm.
+    """
+    best = min(tried, key=lambda choice: (_penalised(problem, samples, choice), choice))
     steps = [(*best[:at], level - 1, *best[at + 1 :]) for at, level in enumerate(best) if level > 0]
     yield from (c for c in sorted(steps, key=lambda choice: (problem.cost(choice), choice)) if c not in tried)
 

