@@ -213,7 +213,9 @@ def plot_trade_off(result: SweepResult, way: str | None = None) -> Figure:
     values = np.column_stack([table[name]["value"].to_numpy(float)[kept] for name in names])
     chosen = _numbered(values)
     height = max(3.0, 0.55 + 0.3 * min(len(chosen), LISTED))
-    unknown = f" {int((~kept).sum())} points are left out: a figure of them is unknown." if not kept.all() else ""
+    unknown = (
+        f" Left out, as a figure is unknown: {int((~kept).sum())} of {len(kept)} points." if not kept.all() else ""
+    )
     sheet = _sheet(
         result, f"Days, USD and CO2e: {result.title_of_way(way)}",
         "Each dot: one point of the sweep. Numbered: no other point is better in all three (by their means).\n"
