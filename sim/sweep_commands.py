@@ -86,7 +86,10 @@ def resume(target: Path, workers: int | None, scheduler: str | None, again: bool
     folder = folder_of(target, out)
     with ledger_errors(), reading(folder) as ledger:
         about = ledger.about()
-    start(about["file"], folder.parent, False, about["replications"], workers, scheduler, again, as_json)
+    file = Path(about["file"])
+    if not file.is_file() and not file.is_absolute():  # it was begun elsewhere, with its results beside it
+        file = folder.parent.parent / file
+    start(str(file), folder.parent, False, about["replications"], workers, scheduler, again, as_json)
 
 
 @sweep.command()
@@ -218,7 +221,7 @@ def start(
         try:
             with progress(plan.title, rate=True) as on_done:
                 interrupted = run_sweep(
-                    plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done
+                    plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping
                 )
         except KeyboardInterrupt:  # pressed twice: no time for tables
             if not (folder / FILE).is_file():
@@ -238,6 +241,11 @@ def start(
     if len(result.failures):
         first = result.failures.iloc[0]
         raise FailedRuns(f"{len(result.failures)} runs gave no result; the first: {first['error']}")
+
+
+def stopping() -> None:
+    """Tell that Ctrl-C was heard."""
+    click.echo("Stopping when the runs in work have ended; press Ctrl-C again to give them up.", err=True)
 
 
 class SweepStopped(Stopped):

@@ -60,14 +60,19 @@ class Crew(Protocol[J, T]):
         """What has ended, after at least one has."""
 
 
-def carry_out(crew: Crew[J, T], take: Callable[[J | None], J | None], keep: Callable[[J, T | Mishap], None]) -> bool:
+def carry_out(
+    crew: Crew[J, T],
+    take: Callable[[J | None], J | None],
+    keep: Callable[[J, T | Mishap], None],
+    on_stop: Callable[[], None] | None = None,
+) -> bool:
     """Have a crew do all jobs; True if Ctrl-C cut it short, after what was in work has ended.
 
     `take` is asked for the next job by who is idle, and told its last one; None: there is none at the moment. `keep`
-    gets each outcome, and may make further jobs.
+    gets each outcome, and may make further jobs. `on_stop` is called when Ctrl-C is pressed.
     """
     stopping = False
-    with _deferred_interrupt() as pressed:
+    with _deferred_interrupt(on_stop) as pressed:
         while True:
             while not stopping and not pressed() and crew.idle:
                 near = crew.idle[0]
@@ -86,7 +91,7 @@ def carry_out(crew: Crew[J, T], take: Callable[[J | None], J | None], keep: Call
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+def _deferred_interrupt(on_stop: Callable[[], None] | None) -> Iterator[Callable[[], bool]]:
     """Ctrl-C is only noted; pressed again it is raised. Outside the main thread nothing is to be caught."""
     presses = 0
 
@@ -95,6 +100,8 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
         presses += 1
         if presses > 1:
             raise KeyboardInterrupt
+        if on_stop:
+            on_stop()
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

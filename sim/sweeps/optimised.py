@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -110,10 +109,7 @@ def run_optimisation(
             for key in ADJUSTABLE:
                 ledger.tell(key, about[key])
         candidates = _Candidates(plan, ledger, again, on_done)
-        try:
-            verdict, interrupted = _carried_out(plan, candidates, workers, scheduler)
-        except sqlite3.OperationalError as error:
-            raise OSError(None, f"{error}; the runs before are kept", str(ledger.file)) from error
+        verdict, interrupted = _carried_out(plan, candidates, workers, scheduler)
         return _result(plan, candidates, verdict, about["model"], interrupted)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -42,11 +42,12 @@ def run_sweep(
     scheduler: str | None = None,
     again: bool = False,
     on_done: OnDone | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> bool:
     """Do the runs that the ledger in `folder` does not have yet; True if Ctrl-C cut it short.
 
     In `workers` processes (none: one a processor), or on the Dask cluster of a `scheduler`, with the same outcomes to
-    the bit. With `again`, runs that failed or took too long are done once more.
+    the bit. With `again`, runs that failed or took too long are done once more. `on_stop` is called when Ctrl-C is pressed.
 
     Raises BadStudyError if the sweep cannot be made, LedgerError if the ledger there cannot be used,
     DifferentSweepError if it is one of another sweep, OSError if it cannot be written or a scheduler cannot be reached,
@@ -68,7 +69,7 @@ def run_sweep(
         if not progress.missing:
             return False
         with _crew(plan, progress.missing, workers, scheduler) as crew:
-            return carry_out(crew, progress.take, progress.keep)
+            return carry_out(crew, progress.take, progress.keep, on_stop)
 
 
 def _reckoned(plan: SweepPlan, todo: Sequence[Point]) -> float:

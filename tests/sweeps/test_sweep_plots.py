@@ -169,7 +169,7 @@ def test_what_is_unknown_is_shown_as_unknown(made: Callable[..., SweepResult]) -
     assert drawn(plot_heat_map(result)).count("unknown") == 3
     assert "1: unknown, too many boxes have not arrived" in drawn(plot_tornado(result))
     drawn(plot_response(result))
-    assert "3 points are left out: a figure of them is unknown." in " ".join(drawn(plot_trade_off(result)))
+    assert "Left out, as a figure is unknown: 3 of " in " ".join(drawn(plot_trade_off(result)))
 
 
 def test_plots_that_a_sweep_does_not_allow_are_refused(made: Callable[..., SweepResult]) -> None:
