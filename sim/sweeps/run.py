@@ -47,7 +47,7 @@ def run_sweep(
     """Do the runs that the ledger in `folder` does not have yet; True if Ctrl-C cut it short.
 
     In `workers` processes (none: one a processor), or on the Dask cluster of a `scheduler`, with the same outcomes to
-    the bit. With `again`, runs that failed or took too long are done once more. `on_stop` is called when Ctrl-C is pressed.
+    the bit. With `again`, runs that failed or took too long are done once more. Ctrl-C calls `on_stop` at once.
 
     Raises BadStudyError if the sweep cannot be made, LedgerError if the ledger there cannot be used,
     DifferentSweepError if it is one of another sweep, OSError if it cannot be written or a scheduler cannot be reached,
