@@ -14,6 +14,7 @@ from sim.model.clock import Floats, Hours, Ids, snap
 from sim.model.demand import Traffic
 from sim.model.documents import Desk
 from sim.model.facilities import Story
+from sim.model.stock import Stage
 from sim.scenario.schema import IndividualService, TimetableService
 from sim.scenario.values import Variate
 
@@ -24,20 +25,22 @@ NO_CALL = -1
 Times = tuple[Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]  # of a carriage, as in journal.HOURS
 
 
-def carry(world: World, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> Story:
+def carry(world: World, stage: Stage, ids: Ids, ready: Floats) -> Story:
     """Carry units that are ready at `ready` over one leg, and land them. It waits only where `queues_on` says so.
 
     Those whose departure lies beyond the run stay: NaN.
     """
+    traffic, leg = stage.traffic, stage.leg
     service = world.model.services[traffic.itinerary.legs[leg].service]
     if isinstance(service, TimetableService):
         times, landed = _by_timetable(world, service, traffic, leg, ids, ready)
     else:
         assert isinstance(service, IndividualService)
         times, landed = yield from _by_itself(world, service, traffic, leg, ids, ready)
-    world.recorder.carry((traffic.index, leg, ids, NO_CALL, NO_CALL, *times))
+    world.recorder.carry(([(stage, len(ids))], ids, NO_CALL, NO_CALL, *times))
     there = np.isfinite(landed)
-    world.land(traffic, leg, ids[there], landed[there])
+    ids = ids[there]
+    world.land([(stage, len(ids))], ids, landed[there])
 
 
 def queues_on(world: World, name: str, origin: str) -> bool:

@@ -7,8 +7,10 @@ causes of a box's hours add up to its transit time to the bit, and an event fall
 from __future__ import annotations
 
 from hashlib import blake2b
+from heapq import heappush
 
 import numpy as np
+import simpy
 from numpy.typing import NDArray
 
 from sim.scenario.values import Variate
@@ -28,6 +30,23 @@ def snap(hours: float) -> float:
 def snap_all(hours: Floats) -> Floats:
     """The same for an array."""
     return np.rint(hours * GRID) / GRID
+
+
+class Hour(simpy.Event):
+    """An hour that is known ahead, to wait for."""
+
+    def __init__(self, clock: Clock, hour: float) -> None:
+        self.env = clock
+        self.callbacks = []
+        self._ok, self._value = True, None
+        heappush(clock._queue, (hour, simpy.events.NORMAL, next(clock._eid), self))
+
+
+class Clock(simpy.Environment):
+    """SimPy's, told the hour to wait for instead of how long that is."""
+
+    def at(self, hour: float) -> Hour:
+        return Hour(self, hour)
 
 
 class Streams:
@@ -51,3 +70,9 @@ class Streams:
         if variate.constant:
             return np.full(count, snap(variate.mean * scale))
         return snap_all(variate.ppf(self.uniforms(name, count)) * scale)
+
+    def table(self, names: list[str], variate: Variate, count: int, scale: float = 1.0) -> Floats:
+        """The same of several streams of one variate: a row for each of them."""
+        if variate.constant:
+            return np.full((len(names), count), snap(variate.mean * scale))
+        return snap_all(variate.ppf(np.stack([self.uniforms(name, count) for name in names])) * scale)

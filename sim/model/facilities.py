@@ -91,7 +91,7 @@ class Yard:
 
     def _take(self, room: float, now: float) -> None:
         self.used += room
-        self._recorder.rooms.fromlist([self.index, now, room])
+        self._recorder.rooms.fresh.extend((self.index, now, room))
 
 
 class Track:
