@@ -10,10 +10,9 @@ import numpy as np
 import simpy
 
 from sim.model.calendars import Closures
-from sim.model.clock import Floats, Hours, Ids, snap
+from sim.model.clock import Floats, Hours, Ids, Story, snap
 from sim.model.demand import Traffic
 from sim.model.documents import Desk
-from sim.model.facilities import Story
 from sim.model.stock import Stage
 from sim.scenario.schema import IndividualService, TimetableService
 from sim.scenario.values import Variate
@@ -95,7 +94,7 @@ def _timetable(world: World, service: TimetableService, name: str, origin: str) 
 
 def _by_itself(
     world: World, service: IndividualService, traffic: Traffic, leg: int, ids: Ids, ready: Floats
-) -> Generator[simpy.Event, Any, tuple[Times, Floats]]:
+) -> Generator[simpy.Event | float, None, tuple[Times, Floats]]:
     way = traffic.itinerary.legs[leg]
     block = traffic.block_of(ids)
     key = f"service/{way.service}/{way.origin}"

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import simpy
 
-from sim.model.clock import Clock, Floats, Hours, Ids
+from sim.model.clock import Actor, Clock, Floats, Hours, Ids
 from sim.model.facilities import Pool, Yard
 from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal
 from sim.model.stock import Load, Part, Stage, Stock
@@ -47,12 +47,11 @@ class CheckedClock(Clock):
 
     watch: Callable[[list[Any]], None]
 
-    def step(self) -> None:
-        event = self._queue[0][3] if self._queue else None
-        stories = list(event.callbacks or ()) if event is not None else []
-        super().step()
-        if event is not None:
-            self.watch(stories)
+    def go(self, until: float) -> None:
+        while self._queue and self._queue[0][0] < until:
+            callbacks = list(self._queue[0][3].callbacks or ())
+            self.step()
+            self.watch(callbacks)
 
 
 class CheckedWorld(World):
@@ -81,10 +80,6 @@ class CheckedWorld(World):
         super()._forward(stage, ids, ready)
         self.books.forwarded(stage, ids)
 
-    def go_alone(self) -> None:
-        self.books.census()
-        super().go_alone()
-
     def journal(self) -> Journal:
         journal = super().journal()
         self.books.census()
@@ -100,14 +95,14 @@ class Books:
         self.world = world
         self.now = world.env.now
         self.refused: ConservationError | None = None
-        self.actor: simpy.Process | None = None  # who went on in the last event
+        self.actor: Actor | None = None  # who went on in the last event
         self.where = "while the run is set up"
         self.state = np.full(units, COMING, np.int8)
         self.leg = np.zeros(units, np.int16)
         self.at = np.concatenate([t.released for t in world.traffic]) if world.traffic else np.empty(0)  # ready, landed
         self.waiting = 0  # boxes in stocks
         self.papers: set[bytes] = set()  # consignments at desks with few servers
-        self.stories: dict[simpy.Process, Vehicle] = {}
+        self.stories: dict[Actor, Vehicle] = {}
         self.known_vehicles = 0
         self.cargo: dict[int, Load | None] = {}  # by vehicle, as it was last seen
         self.origins: dict[int, int] = {}  # by vehicle, the call that it left last
@@ -117,7 +112,7 @@ class Books:
         desks = [*world.desks.values(), *world.borders.values()]
         pools = [*world.pools.values(), *(desk.pool for desk in desks if desk.pool is not None)]
         self.pools = {pool.index: pool for pool in pools}
-        self.claims: dict[int, list[tuple[Claim, simpy.Process | None]]] = {index: [] for index in self.pools}
+        self.claims: dict[int, list[tuple[Claim, Actor | None]]] = {index: [] for index in self.pools}
         self.signatures: dict[int, tuple[int, ...]] = {}
         self.standing: dict[Yard, float] = dict.fromkeys(world.yards.values(), 0.0)  # room of the cargo there
 
@@ -180,13 +175,9 @@ class Books:
 
     def after(self, callbacks: list[Any]) -> None:
         """Look at all that an event can have changed."""
-        if self.refused is not None:  # raised within a story, which SimPy tells only an event later
-            raise self.refused
         now = self.world.env.now
-        actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), simpy.Process)]
+        actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), Actor)]
         actor = actors[0] if actors else None
-        if actor is not None and actor.triggered and not actor.ok:
-            return  # it failed, and SimPy will say why
         self._get_to_know()
         vehicle = self.stories.get(actor) if actor is not None else None
         self.actor, self.where = actor, ""
@@ -210,7 +201,7 @@ class Books:
         recorder = self.world.recorder
         while self.known_vehicles < recorder.vehicles:
             vehicle = self.world.vehicles[self.known_vehicles]
-            self.stories[vehicle.story] = vehicle
+            self.stories[vehicle.actor] = vehicle
             self.cargo[vehicle.number], self.origins[vehicle.number] = None, NEVER_LEFT
             self.known_vehicles += 1
             if vehicle.cargo is not None:
@@ -266,7 +257,7 @@ class Books:
         """A vehicle has left: without a berth, with its room ashore given back, and its call in order of time."""
         for claims in self.claims.values():
             for claim, owner in claims:
-                if owner is vehicle.story and claim[RELEASED] != claim[RELEASED]:
+                if owner is vehicle.actor and claim[RELEASED] != claim[RELEASED]:
                     name = self.world.facilities[int(claim[0])]
                     self._refuse(f"{_name(vehicle)} has left {name} and keeps its place there")
         times = [(getattr(call, name), name) for name in CALL_TIMES]
@@ -278,7 +269,7 @@ class Books:
             if stage.yard is not None:
                 self.standing[stage.yard] -= count * stage.traffic.space
 
-    def _see_claims(self, actor: simpy.Process | None) -> None:
+    def _see_claims(self, actor: Actor | None) -> None:
         """Who asked in this event owns what was asked for."""
         uses = self.world.recorder.uses
         for claim in uses[self.seen_uses :]:
@@ -298,7 +289,7 @@ class Books:
                 self._count_places(pool, claims)
                 self.signatures[index] = (pool._free, len(pool._queue), len(claims))
 
-    def _count_places(self, pool: Pool, claims: list[tuple[Claim, simpy.Process | None]]) -> None:
+    def _count_places(self, pool: Pool, claims: list[tuple[Claim, Actor | None]]) -> None:
         """Places that are taken are those that were granted and not given back."""
         name, capacity = self.world.facilities[pool.index], int(self.world.capacities[pool.index])
         free, waiting = pool._free, len(pool._queue)
@@ -347,8 +338,8 @@ class Books:
         self._get_to_know()
         calls_up = Counter(self._called_up(stocks))
         for vehicle in world.vehicles.values():
-            if calls_up[vehicle.story] != 1:
-                self._refuse(f"{_name(vehicle)} waits for {calls_up[vehicle.story]} things at once, not for one")
+            if calls_up[vehicle.actor] != 1:
+                self._refuse(f"{_name(vehicle)} waits for {calls_up[vehicle.actor]} things at once, not for one")
         fleets = Counter(vehicle.line.name for vehicle in world.vehicles.values())
         for name, fleet in world.model.fleets.items():
             due = fleet.train_sets or fleet.vessels

@@ -44,17 +44,19 @@ class Desk:
         at = self._closures.all_open(np.broadcast_to(landed, len(ids)))
         return np.asarray(np.maximum(self._office.finishes(self._office.working(at) + hours), at))
 
-    def queue(self, env: Clock, traffic: Traffic, ids: Ids, landed: Floats) -> Generator[simpy.Event, Any, float]:
+    def queue(
+        self, env: Clock, traffic: Traffic, ids: Ids, landed: Floats
+    ) -> Generator[simpy.Event | float, None, float]:
         """A consignment queues for one of few servers once all of it stands there; returns when it is released."""
         assert self.pool is not None
         there = landed.max().item()
         if there > env.now:
-            yield env.at(there)
+            yield there
         claim, turn = self.pool.ask(traffic.priority, there, env.now)
         if turn is not None:
             yield turn
         done = self.done(env.now, self.hours(traffic).item(traffic.block_of_first(ids)))
-        yield env.at(done)
+        yield done
         self.pool.release(claim, done)
         return done
 

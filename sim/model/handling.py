@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from heapq import heapify, heappop, heappush, heapreplace
 
 import numpy as np
@@ -30,17 +31,19 @@ def work(
     it is put forward. A closure suspends the work, keeps it from starting
     (do-not-start) or lets it go on.
     """
-    last = start if ready is None else ready.max().item()
-    if last <= start:
-        last, ready = start, None
+    last = start
+    if ready is not None:
+        last = ready.item(-1) if ranks is None else ready.max().item()
+        if last <= start:
+            last, ready = start, None
     if closures.starts:
         if effect == "do-not-start":
             start = closures.next_open(start if ready is None else max(start, ready.min().item()))
         elif effect == "suspend":
             total = moves * count if isinstance(moves, float) else moves.sum().item()
             if closures.touch(start, max([last, *free] if free else [last]) + total):
-                return _suspended(start, ready, moves, count, cranes, closures, ranks, free)
-    return _work(start, ready, moves, count, cranes, ranks, free)
+                return _on_the_working_clock(start, ready, moves, count, cranes, closures, ranks, free)
+    return _move(start, ready, moves, count, cranes, ranks, free)
 
 
 def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -> tuple[float, float]:
@@ -52,7 +55,7 @@ def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -
     return start, start + hours
 
 
-def _suspended(
+def _on_the_working_clock(
     start: float,
     ready: Floats | None,
     moves: Hours,
@@ -67,7 +70,7 @@ def _suspended(
     ready = None if ready is None else closures.working(ready)
     if free is not None:
         free[:] = closures.working(np.array(free)).tolist()
-    begins, ends, _ = _work(start, ready, moves, count, cranes, ranks, free)
+    begins, ends, _ = _move(start, ready, moves, count, cranes, ranks, free)
     if free is not None:
         free[:] = closures.finishes(np.array(free)).tolist()
     begins = closures.begins(begins)
@@ -75,7 +78,7 @@ def _suspended(
     return begins, ends, ends.max().item()
 
 
-def _work(
+def _move(
     start: float,
     ready: Floats | None,
     moves: Hours,
@@ -85,7 +88,7 @@ def _work(
     free: list[float] | None,
 ) -> tuple[Floats, Floats, float]:
     if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
-        ends = start + (np.arange(cranes, cranes + count) // cranes).astype(float) * moves
+        ends = _rounds(count, cranes) * moves + start
         return ends - moves, ends, ends.item(-1)
     each = np.full(count, moves) if isinstance(moves, float) else moves
     if cranes == 1 and free is None and (ready is None or ranks is None):
@@ -104,6 +107,12 @@ def _work(
     else:
         ends = _by_the_first_free(at, each.tolist(), free)
     return ends - each, ends, ends.max().item()
+
+
+@lru_cache
+def _rounds(count: int, cranes: int) -> Floats:
+    """How many moves its crane has made when each unit is done, if all moves take the same time."""
+    return (np.arange(cranes, cranes + count) // cranes).astype(float)
 
 
 def _in_turn(moves: list[float], free: list[float]) -> Floats:

@@ -18,8 +18,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, takewhile
-from operator import attrgetter
+from itertools import chain, compress, repeat, takewhile
+from operator import attrgetter, not_
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
@@ -220,13 +220,15 @@ class Recorder:
         for name, column in zip(PARCELS, (itinerary, leg, *calls), strict=True):
             self._numbers[name].extend(column)
         for name, values in zip(HOURS, hours, strict=True):
-            each = np.array([isinstance(x, np.ndarray) for x in values])
+            each = list(map(isinstance, values, repeat(np.ndarray)))
+            one = list(map(not_, each))
+            own = whole * each
             # the hours of all that have one for all come first
-            begin = np.where(each, (whole * each).cumsum() - whole + len(each) - each.sum(), (~each).cumsum() - 1)
-            self._first[name].frombytes((self._used[name] + begin[which] + within * each[which]).tobytes())
-            self._each[name].frombytes(each[which].tobytes())
-            self._put(name, self._hours[name], [[x for x in values if isinstance(x, float)]])
-            self._put(name, self._hours[name], [x for x in values if isinstance(x, np.ndarray)])
+            begin = np.where(each, own.cumsum() - own + sum(one), np.cumsum(one) - 1) + self._used[name]
+            self._first[name].frombytes((begin[which] + within * own[which].astype(bool)).tobytes())
+            self._each[name].frombytes(np.array(each)[which].tobytes())
+            self._put(name, self._hours[name], [list(compress(values, one))])
+            self._put(name, self._hours[name], list(compress(values, each)))
 
     def _put_uses_away(self) -> None:
         over = list(takewhile(lambda claim: claim[RELEASED] == claim[RELEASED], self.uses))

@@ -202,23 +202,27 @@ class Lane:
             since = opened if rule.count_from == "opening" else taker.berthed
         enough = _enough(queues, rule.min_room) if rule.min_room else first
         closing = max(since + rule.wait, enough, opened)
-        full = _full(queues, room, self.smallest, closing)
-        closing = max(min(full, closing), now)
-        if len(queues) == 1:
-            taker.takes = [(queues[0], min(int(room / queues[0].space), queues[0].by(closing)))]
-        elif queues[0].priority == queues[-1].priority:
-            taker.takes = _fill(queues, room, full, closing)
-        else:
+        if queues[0].priority != queues[-1].priority:
+            full, _ = _full(queues, room, self.smallest, closing)
+            closing = max(min(full, closing), now)
             taker.takes = self._by_class(queues, room, closing)
-        return closing
+            return closing
+        full, counts = _full(queues, room, self.smallest, closing)
+        if full < INF:
+            _top_up(queues, counts, room, full)
+        taker.takes = list(zip(queues, counts, strict=True))
+        return max(min(full, closing), now)
 
     def _by_class(self, queues: list[Queue], room: float, now: float) -> list[Lot]:
         """Priority cargo that is ready first, then the rest, as far as there is room."""
         takes: list[Lot] = []
         for _, group in groupby(queues, key=lambda q: q.priority):
             ranked = list(group)
-            left = room - sum([count * queue.space for queue, count in takes])
-            takes += _fill(ranked, left, _full(ranked, left, self.smallest, now), now)
+            full, counts = _full(ranked, room, self.smallest, now)
+            if full < INF:
+                _top_up(ranked, counts, room, full)
+            takes += zip(ranked, counts, strict=True)
+            room -= sum([count * queue.space for queue, count in zip(ranked, counts, strict=True)])
         return takes
 
 
@@ -330,17 +334,16 @@ class Stock:
         return Load(parts, ids[position], ready if isinstance(ready, float) else ready[position])
 
 
-def _full(queues: list[Queue], room: float, smallest: float, by: float) -> float:
-    """When there is no room any more for the smallest unit, or one stands there that does not fit; inf: not before the
-    hour `by`, or not in sight."""
+def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple[float, list[int]]:
+    """When there is no room any more for the smallest unit, or one stands there that does not fit, and how many units of
+    each queue are ready before that; if that is not before the hour `by`: inf, and how many are ready by then."""
     nearly = room - smallest
     alone = min([q.at(max(int(nearly / q.space) + 1, 1)) for q in queues])  # with the cargo of one of them
-    if len(queues) == 1:
-        return alone
-    counts = [q.before(alone) for q in queues] if alone <= by else [q.by(by) for q in queues]
-    if sum([count * q.space for q, count in zip(queues, counts, strict=True)]) <= nearly:
-        return alone if alone <= by else INF
-    return _reached(queues, counts, nearly, "right")
+    full, counts = (alone, [q.before(alone) for q in queues]) if alone <= by else (INF, [q.by(by) for q in queues])
+    if len(queues) > 1 and sum([count * q.space for q, count in zip(queues, counts, strict=True)]) > nearly:
+        full = _reached(queues, counts, nearly, "right")
+        counts = [q.before(full) for q in queues]
+    return full, counts
 
 
 def _enough(queues: list[Queue], least: float) -> float:
@@ -360,18 +363,13 @@ def _reached(queues: list[Queue], counts: list[int], room: float, side: Literal[
     return hours.item(order.item(n)) if n < len(hours) else INF
 
 
-def _fill(queues: list[Queue], room: float, full: float, now: float) -> list[Lot]:
-    """How many units each queue gives at `now` to a vehicle that is, or was, full at this hour: all that were ready
-    before, and of those that became ready then the first that fit. None is passed by."""
-    if full > now:
-        return [(queue, queue.by(now)) for queue in queues]
-    counts = [q.before(full) for q in queues]
+def _top_up(queues: list[Queue], counts: list[int], room: float, full: float) -> None:
+    """Of the units that become ready in the hour at which a vehicle is full, the first that fit; none is passed by."""
     left = room - sum([count * q.space for q, count in zip(queues, counts, strict=True)])
     for i, queue in enumerate(queues):
         coming = queue.by(full) - counts[i]
         fitting = min(int(left / queue.space), coming)
         counts[i] += fitting
         if fitting < coming:
-            break
+            return
         left -= fitting * queue.space
-    return list(zip(queues, counts, strict=True))

@@ -12,11 +12,11 @@ import numpy as np
 import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import Floats, Hours, Streams, snap
-from sim.model.facilities import HAIR, Pool, Story, Track, Yard
+from sim.model.clock import Actor, Floats, Hours, Ids, Story, Streams, snap
+from sim.model.facilities import HAIR, Pool, Track, Yard
 from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Claim
-from sim.model.stock import INF, Lane, Load, Rule, Stock, Taker
+from sim.model.stock import INF, Lane, Load, Part, Rule, Stock, Taker
 from sim.network import Section, load_share
 from sim.scenario.schema import Berths, Effect, Fleet, FleetService
 from sim.scenario.values import Variate
@@ -66,6 +66,12 @@ class Task:
         some = np.split(cargo.ids, list(edges)) if len(traffics) > 1 else [cargo.ids]
         drawn = [t.per_unit(self.key, self.hours)[ids - t.base] for t, ids in zip(traffics, some, strict=True)]
         return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
+
+    def work(
+        self, start: float, ready: Floats | None, moves: Hours, count: int, classes: Ids | None = None
+    ) -> tuple[Floats, Floats, float]:
+        """Begin and end of each unit's move, and when all is done, by these cranes: see `handling.work`."""
+        return work(start, ready, moves, count, self.cranes, self.closures, self.effect, classes, self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +181,13 @@ def start_fleets(world: World) -> None:
         places = sorted(line.halts)
         if fleet.train_sets == "unlimited":
             for place in places:
-                world.env.process(form_trains(world, line, line.halts[place]))
+                Actor(world.env, form_trains(world, line, line.halts[place]))
             continue
         vehicles = fleet.vessels or int(fleet.train_sets or 0)
         draws = FleetDraws(world.streams, name, vehicles)
         for number in range(vehicles):
             vehicle = Vehicle(world, line, *draws.of(number))
-            vehicle.story = world.env.process(vehicle.shuttle(places[number % 2]))
+            vehicle.actor = Actor(world.env, vehicle.shuttle(places[number % 2]))
 
 
 class FleetDraws:
@@ -274,13 +280,13 @@ def form_trains(world: World, line: Line, halt: Halt) -> Story:
         traffic = cargo.parts[0][0].traffic
         train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of_first(cargo.ids)))
         train.cargo = cargo
-        train.story = world.env.process(train.go_once(halt, cargo))
+        train.actor = Actor(world.env, train.go_once(halt, cargo))
 
 
 class Vehicle:
     """One train set or ship."""
 
-    story: simpy.Process
+    actor: Actor
 
     def __init__(self, world: World, line: Line, draw: Draw, delays: Delays) -> None:
         self.world = world
@@ -311,7 +317,7 @@ class Vehicle:
                 now = call.room = env.now
                 end = self.discharge(call, halt, cargo, now)
                 if end > now:
-                    yield env.at(end)
+                    yield end
                 now = call.discharged = end
                 if halt.off_berth:
                     halt.pool.release(claim, now)
@@ -355,19 +361,21 @@ class Vehicle:
         now = call.room = env.now
         end = self.discharge(call, halt, cargo, now)
         if end > now:
-            yield env.at(end)
+            yield end
         call.discharged = end
         recorder.over(call)
         halt.pool.release(claim, end)
         del self.world.vehicles[self.number]
 
-    def berth(self, halt: Halt, cargo: Load | None, now: float) -> Generator[simpy.Event, Any, tuple[float, Claim]]:
+    def berth(
+        self, halt: Halt, cargo: Load | None, now: float
+    ) -> Generator[simpy.Event | float, None, tuple[float, Claim]]:
         """Wait for open water, for a berth, and for open water once more; returns `now` put off by the closed hours, and
         the berth."""
         env, closures, since = self.env, halt.entering, now
         opened = closures.next_open(now)
         if opened > now:
-            yield env.at(opened)
+            yield opened
         claim, turn = halt.pool.ask(_priority(cargo), since, opened)
         if turn is None and opened == now:
             return now, claim
@@ -376,7 +384,7 @@ class Vehicle:
         called = env.now
         again = closures.next_open(called)
         if again > called:
-            yield env.at(again)
+            yield again
         return opened + (again - called), claim
 
     def find_room(self, cargo: Load) -> Story:
@@ -409,7 +417,7 @@ class Vehicle:
 
     def load_and_leave(
         self, call: Call, halt: Halt, cargo: Load | None, now: float
-    ) -> Generator[simpy.Event, Any, float]:
+    ) -> Generator[simpy.Event | float, None, float]:
         """Cranes began with the first box that was there; now the load is known, and with it their times. Then wait
         for open water, and go: the room in the yard is free again. Returns the hour."""
         start, moored = now, call.reberthed
@@ -421,13 +429,13 @@ class Vehicle:
                 start = max(start, moored + halt.load.fixed)
             cargo.lifted, cargo.loaded, end = self.work(halt.load, cargo, now, start, in_turn=True)
             if end > now:
-                yield self.env.at(end)
+                yield end
                 now = end
             call.space_out = cargo.room
         call.loaded = now
         opened = halt.leaving.next_open(now)
         if opened > now:
-            yield self.env.at(opened)
+            yield opened
             now = opened
         call.weather_out = now
         if halt.yards and cargo is not None:
@@ -448,30 +456,28 @@ class Vehicle:
             hours = self.draw(task.key, task.hours) if task.each is None else task.each
             begin, end = work_whole(max(start, now), hours, task.closures, task.effect)
             return begin, end, end
-        count, moves, ready = len(cargo.ids), task.moves(cargo), None
-        if not in_turn:
-            return work(start, None, moves, count, task.cranes, task.closures, task.effect, None, task.shared)
-        ready = cargo.ready if isinstance(cargo.ready, np.ndarray) else np.full(count, cargo.ready)
+        moves = task.moves(cargo)
+        ready = cargo.ready if in_turn else start
+        if isinstance(ready, float):
+            return task.work(max(start, ready), None, moves, len(cargo.ids))
         if len(cargo.parts) == 1:
-            return work(start, ready, moves, count, task.cranes, task.closures, task.effect, None, task.shared)
-        ranks = np.repeat([stage.traffic.priority for stage, _ in cargo.parts], [n for _, n in cargo.parts])
-        order = np.lexsort((ready, ranks))
+            return task.work(start, ready, moves, len(cargo.ids))
+        order, classes = _in_order_of_loading(cargo.parts, ready)
         moves = moves if isinstance(moves, float) else moves[order]
-        classes = ranks[order] if ranks[0] != ranks[-1] else None
-        begins, ends, done = work(
-            start, ready[order], moves, count, task.cranes, task.closures, task.effect, classes, task.shared
-        )
+        begins, ends, done = task.work(start, ready[order], moves, len(order), classes)
         back = order.argsort()
         return begins[back], ends[back], done
 
-    def run(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Generator[simpy.Event, Any, float]:
+    def run(
+        self, call: Call, halt: Halt, cargo: Load | None, now: float
+    ) -> Generator[simpy.Event | float, None, float]:
         """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
         env, recorder, t = self.env, self.recorder, now
         for stretch, (late, delays) in zip(halt.stretches, self.delays(halt), strict=True):
             path = entered = t
             if stretch.track is not None:
                 if t > now:
-                    yield env.at(t)
+                    yield t
                     now = t
                 path, entered = stretch.track.enter(t, stretch.direction)
             recorder.stretches.fresh.extend((call.index, stretch.index, t, path, entered))
@@ -481,10 +487,10 @@ class Vehicle:
                 t = yield from self.cross(call, stretch.border, cargo, t)
                 now = env.now
         if t > now:
-            yield env.at(t)
+            yield t
         return t
 
-    def cross(self, call: Call, place: str, cargo: Load, t: float) -> Generator[simpy.Event, Any, float]:
+    def cross(self, call: Call, place: str, cargo: Load, t: float) -> Generator[simpy.Event | float, None, float]:
         """The whole train stops at a border from `t` until its papers are done; returns that hour."""
         env, desk = self.env, self.world.borders[place]
         traffic = cargo.parts[0][0].traffic
@@ -493,15 +499,24 @@ class Vehicle:
             granted, end = t, desk.done(t, hours)
         else:
             if t > env.now:
-                yield env.at(t)
+                yield t
             claim, turn = desk.pool.ask(cargo.priority, t, t)
             if turn is not None:
                 yield turn
             granted, end = env.now, desk.done(env.now, hours)
-            yield env.at(end)
+            yield end
             desk.pool.release(claim, end)
         self.recorder.stops.fresh.extend((call.index, self.world.place_number[place], t, granted, end))
         return end
+
+
+def _in_order_of_loading(parts: list[Part], ready: Floats) -> tuple[Ids, Ids | None]:
+    """Positions of the units, priority first, then by readiness; and their classes, if there are several."""
+    if parts[0][0].traffic.priority == parts[-1][0].traffic.priority:
+        return ready.argsort(kind="stable"), None
+    classes = np.repeat([stage.traffic.priority for stage, _ in parts], [count for _, count in parts])
+    order = np.lexsort((ready, classes))
+    return order, classes[order]
 
 
 def _priority(cargo: Load | None) -> int:

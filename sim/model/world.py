@@ -10,11 +10,11 @@ import numpy as np
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
 from sim.model.carriers import Section, carry, queues_on
-from sim.model.clock import Clock, Floats, Hours, Ids, Streams, snap
+from sim.model.clock import Actor, Clock, Floats, Hours, Ids, Story, Streams, snap
 from sim.model.demand import Traffic
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
-from sim.model.facilities import Pool, Story, Track, Yard
+from sim.model.facilities import Pool, Track, Yard
 from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table
 from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets
@@ -30,8 +30,7 @@ def simulate(network: Network, replication: int = 0, *, check: bool = False) -> 
     gc.disable()  # a run makes few cycles, and looking for them would take a fifth of its time
     try:
         world = _checked(network, replication) if check else World(network, replication)
-        world.env.run(until=world.times.end)
-        world.go_alone()
+        world.run()
         return world.journal()
     finally:
         if collecting:
@@ -131,10 +130,12 @@ class World:
                 self._forward(following, some, desk.release(stage.traffic, some, at))
             else:
                 for these, hours in _consignments(stage.traffic, some, np.broadcast_to(at, len(some))):
-                    self.env.process(self._papers(desk, following, these, hours))
+                    Actor(self.env, self._papers(desk, following, these, hours))
 
-    def go_alone(self) -> None:
-        """Nobody waits for what shares nothing any more: after the run it goes to its destination, all at once."""
+    def run(self) -> None:
+        """All that happens until the run ends. Nobody waits for what shares nothing any more: it goes to its destination
+        after the run, all at once."""
+        self.env.go(self.times.end)
         while self._alone:
             stage, parcels = self._alone.popitem()
             assert stage.following is not None
@@ -154,7 +155,7 @@ class World:
         at = np.broadcast_to(ready, len(ids))
         if stage.queues:
             for these, hours in _consignments(stage.traffic, ids, at):
-                self.env.process(carry(self, stage, these, hours))
+                Actor(self.env, carry(self, stage, these, hours))
         else:
             deque(carry(self, stage, ids, at), maxlen=0)  # it waits for nothing
 
