@@ -3,11 +3,9 @@ all, so a whole parcel is carried in one go; only at a border with few desks eac
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import simpy
 
 from sim.model.calendars import Closures
 from sim.model.clock import Floats, Hours, Ids, Story, snap
@@ -24,7 +22,7 @@ NO_CALL = -1
 Times = tuple[Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]  # of a carriage, as in journal.HOURS
 
 
-def carry(world: World, stage: Stage, ids: Ids, ready: Floats) -> Story:
+def carry(world: World, stage: Stage, ids: Ids, ready: Floats) -> Story[None]:
     """Carry units that are ready at `ready` over one leg, and land them. It waits only where `queues_on` says so.
 
     Those whose departure lies beyond the run stay: NaN.
@@ -94,7 +92,7 @@ def _timetable(world: World, service: TimetableService, name: str, origin: str) 
 
 def _by_itself(
     world: World, service: IndividualService, traffic: Traffic, leg: int, ids: Ids, ready: Floats
-) -> Generator[simpy.Event | float, None, tuple[Times, Floats]]:
+) -> Story[tuple[Times, Floats]]:
     way = traffic.itinerary.legs[leg]
     block = traffic.block_of(ids)
     key = f"service/{way.service}/{way.origin}"

@@ -14,7 +14,6 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
-import simpy
 
 from sim.model.clock import Actor, Clock, Floats, Hours, Ids
 from sim.model.facilities import Pool, Yard

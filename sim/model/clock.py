@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from hashlib import blake2b
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import simpy
@@ -21,6 +21,8 @@ from sim.scenario.values import Variate
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 Hours = Floats | float  # of each unit, or the same for all
+
+T = TypeVar("T")
 
 GRID = float(1 << 20)  # steps an hour
 
@@ -36,7 +38,7 @@ def snap_all(hours: Floats) -> Floats:
 
 
 # Of a train, a ship or a consignment: what it waits for, an event or an hour that is known ahead.
-Story = Generator[simpy.Event | float, None, Any]
+Story = Generator[simpy.Event | float, None, T]
 
 
 class Clock(simpy.Environment):
@@ -64,7 +66,7 @@ class Actor:
 
     __slots__ = ("_alarm", "_clock", "_next", "_tell", "name")
 
-    def __init__(self, clock: Clock, story: Story) -> None:
+    def __init__(self, clock: Clock, story: Story[Any]) -> None:
         self.name: str = story.__name__  # type: ignore[attr-defined]
         self._clock = clock
         self._tell = story.send

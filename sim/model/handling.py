@@ -31,7 +31,7 @@ def work(
     it is put forward. A closure suspends the work, keeps it from starting
     (do-not-start) or lets it go on.
     """
-    last = start
+    last, suspended = start, False
     if ready is not None:
         last = ready.item(-1) if ranks is None else ready.max().item()
         if last <= start:
@@ -41,9 +41,20 @@ def work(
             start = closures.next_open(start if ready is None else max(start, ready.min().item()))
         elif effect == "suspend":
             total = moves * count if isinstance(moves, float) else moves.sum().item()
-            if closures.touch(start, max([last, *free] if free else [last]) + total):
-                return _on_the_working_clock(start, ready, moves, count, cranes, closures, ranks, free)
-    return _move(start, ready, moves, count, cranes, ranks, free)
+            suspended = closures.touch(start, max([last, *free] if free else [last]) + total)
+    if not suspended:
+        return _move(start, ready, moves, count, cranes, ranks, free)
+    # the same on the working clock
+    if free is not None:
+        free[:] = closures.working(np.array(free)).tolist()
+    ready = None if ready is None else closures.working(ready)
+    start = closures.working(np.array([start])).item()
+    begins, ends, _ = _move(start, ready, moves, count, cranes, ranks, free)
+    if free is not None:
+        free[:] = closures.finishes(np.array(free)).tolist()
+    begins = closures.begins(begins)
+    ends = np.maximum(begins, closures.finishes(ends))  # a move that takes no time is done when it begins
+    return begins, ends, ends.max().item()
 
 
 def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -> tuple[float, float]:
@@ -53,29 +64,6 @@ def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -
         if effect == "suspend":
             return start, closures.finish(start, hours)
     return start, start + hours
-
-
-def _on_the_working_clock(
-    start: float,
-    ready: Floats | None,
-    moves: Hours,
-    count: int,
-    cranes: int,
-    closures: Closures,
-    ranks: Ids | None,
-    free: list[float] | None,
-) -> tuple[Floats, Floats, float]:
-    """The same on the working clock."""
-    start = closures.working(np.array([start])).item()
-    ready = None if ready is None else closures.working(ready)
-    if free is not None:
-        free[:] = closures.working(np.array(free)).tolist()
-    begins, ends, _ = _move(start, ready, moves, count, cranes, ranks, free)
-    if free is not None:
-        free[:] = closures.finishes(np.array(free)).tolist()
-    begins = closures.begins(begins)
-    ends = np.maximum(begins, closures.finishes(ends))  # a move that takes no time is done when it begins
-    return begins, ends, ends.max().item()
 
 
 def _move(
@@ -95,8 +83,12 @@ def _move(
         done = each.cumsum()  # one move after the other, or as soon as the unit is there
         done += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (done - each))
         return done - each, done, done.item(-1)
-    if ready is None and free is None:
-        begins = _in_turn(each.tolist(), [start] * cranes)
+    if ready is None and (free is None or (count >= cranes and each.min() > 0)):
+        if free is None:
+            free = [start] * cranes
+        else:  # each crane that stands idle will have its turn
+            free[:] = [max(hour, start) for hour in free]
+        begins = _in_turn(each.tolist(), free)
         ends = begins + each
         return begins, ends, ends.max().item()
     at = [start] * count if ready is None else np.maximum(ready, start).tolist()
@@ -116,8 +108,9 @@ def _rounds(count: int, cranes: int) -> Floats:
 
 
 def _in_turn(moves: list[float], free: list[float]) -> Floats:
-    """When each unit's move begins, if all are there from the start; `free`, all the same, is put forward."""
-    return np.array([heapreplace(free, free[0] + move) for move in moves])
+    """When each unit's move begins, if it need not wait for the unit; `free` is put forward."""
+    heapify(free)
+    return np.fromiter([heapreplace(free, free[0] + move) for move in moves], float, len(moves))
 
 
 def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> Floats:
@@ -129,7 +122,7 @@ def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -
         end = (crane if crane > there else there) + move
         heapreplace(free, end)
         ends.append(end)
-    return np.array(ends)
+    return np.fromiter(ends, float, len(ends))
 
 
 def _by_rank(at: list[float], moves: list[float], free: list[float], ranks: Ids) -> Floats:

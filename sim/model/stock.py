@@ -67,8 +67,8 @@ class Taker:
 
 
 class Load:
-    """What a vehicle takes: units in the order in which they will be discharged, when each was ready, and when the crane
-    lifted and set it down."""
+    """What a vehicle takes: units in the order in which they will be discharged, when each was ready, and when the
+    crane lifted and set it down."""
 
     __slots__ = ("ids", "lifted", "loaded", "parts", "ready", "room")
     lifted: Hours
@@ -202,6 +202,12 @@ class Lane:
             since = opened if rule.count_from == "opening" else taker.berthed
         enough = _enough(queues, rule.min_room) if rule.min_room else first
         closing = max(since + rule.wait, enough, opened)
+        if len(queues) == 1:  # the same in short
+            queue = queues[0]
+            full = queue.at(max(int((room - self.smallest) / queue.space) + 1, 1))
+            closing = max(min(full, closing), now)
+            taker.takes = [(queue, min(int(room / queue.space), queue.by(closing)))]
+            return closing
         if queues[0].priority != queues[-1].priority:
             full, _ = _full(queues, room, self.smallest, closing)
             closing = max(min(full, closing), now)
@@ -314,8 +320,8 @@ class Stock:
         if not lots:
             return None
         if len(lots) == 1:
-            stages = lots[0][0].stages
-            ids, ready = lots[0][0].take(lots[0][1])
+            ((queue, count),) = lots
+            stages, (ids, ready) = queue.stages, queue.take(count)
         else:
             stages = {order: stage for queue, _ in lots for order, stage in queue.stages.items()}
             taken = [queue.take(count) for queue, count in lots]
@@ -335,8 +341,8 @@ class Stock:
 
 
 def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple[float, list[int]]:
-    """When there is no room any more for the smallest unit, or one stands there that does not fit, and how many units of
-    each queue are ready before that; if that is not before the hour `by`: inf, and how many are ready by then."""
+    """When there is no room any more for the smallest unit, or one stands there that does not fit, and how many units
+    of each queue are ready before that; if it is not so by the hour `by`: inf, and how many are ready by then."""
     nearly = room - smallest
     alone = min([q.at(max(int(nearly / q.space) + 1, 1)) for q in queues])  # with the cargo of one of them
     full, counts = (alone, [q.before(alone) for q in queues]) if alone <= by else (INF, [q.by(by) for q in queues])

@@ -3,13 +3,12 @@ the other end. Trains and ships differ in their numbers, not in their story."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
 from sim.model.clock import Actor, Floats, Hours, Ids, Story, Streams, snap
@@ -192,7 +191,7 @@ def start_fleets(world: World) -> None:
 
 class FleetDraws:
     """Draws for the vehicles of a fleet, addressed by vehicle, purpose and how often it was drawn: a vehicle's n-th
-    voyage meets the n-th value. They are drawn ahead for all vehicles together, and once more for one that needs more."""
+    voyage meets the n-th value. They are drawn ahead for all vehicles together, and again for one that needs more."""
 
     def __init__(self, streams: Streams, fleet: str, vehicles: int) -> None:
         self._streams = streams
@@ -268,7 +267,7 @@ def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]
     return draw, delays
 
 
-def form_trains(world: World, line: Line, halt: Halt) -> Story:
+def form_trains(world: World, line: Line, halt: Halt) -> Story[None]:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
         taker = Taker(line.room, halt.rule, world.env.now, world.env.now)
@@ -300,7 +299,7 @@ class Vehicle:
         world.recorder.vehicles += 1
         world.vehicles[self.number] = self
 
-    def shuttle(self, place: str) -> Story:
+    def shuttle(self, place: str) -> Story[None]:
         """To and fro for ever."""
         env, line, recorder = self.env, self.line, self.recorder
         cargo: Load | None = None
@@ -341,7 +340,7 @@ class Vehicle:
             now = yield from self.run(call, halt, cargo, now)
             place = halt.other
 
-    def go_once(self, halt: Halt, cargo: Load) -> Story:
+    def go_once(self, halt: Halt, cargo: Load) -> Story[None]:
         """A train made up for one load: loads, runs, discharges, and is gone."""
         env, line, recorder = self.env, self.line, self.recorder
         call = recorder.call(self.number, line.number, halt.number, env.now)
@@ -367,11 +366,9 @@ class Vehicle:
         halt.pool.release(claim, end)
         del self.world.vehicles[self.number]
 
-    def berth(
-        self, halt: Halt, cargo: Load | None, now: float
-    ) -> Generator[simpy.Event | float, None, tuple[float, Claim]]:
-        """Wait for open water, for a berth, and for open water once more; returns `now` put off by the closed hours, and
-        the berth."""
+    def berth(self, halt: Halt, cargo: Load | None, now: float) -> Story[tuple[float, Claim]]:
+        """Wait for open water, for a berth, and for open water once more; returns `now` put off by the closed hours,
+        and the berth."""
         env, closures, since = self.env, halt.entering, now
         opened = closures.next_open(now)
         if opened > now:
@@ -387,7 +384,7 @@ class Vehicle:
             yield again
         return opened + (again - called), claim
 
-    def find_room(self, cargo: Load) -> Story:
+    def find_room(self, cargo: Load) -> Story[None]:
         """Wait for room ashore in each of the yards that the cargo needs."""
         for yard, room in self.rooms(cargo).items():
             turn = yard.ask(room, self.env.now)
@@ -415,9 +412,7 @@ class Vehicle:
         self.cargo = None
         return end
 
-    def load_and_leave(
-        self, call: Call, halt: Halt, cargo: Load | None, now: float
-    ) -> Generator[simpy.Event | float, None, float]:
+    def load_and_leave(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Story[float]:
         """Cranes began with the first box that was there; now the load is known, and with it their times. Then wait
         for open water, and go: the room in the yard is free again. Returns the hour."""
         start, moored = now, call.reberthed
@@ -468,9 +463,7 @@ class Vehicle:
         back = order.argsort()
         return begins[back], ends[back], done
 
-    def run(
-        self, call: Call, halt: Halt, cargo: Load | None, now: float
-    ) -> Generator[simpy.Event | float, None, float]:
+    def run(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Story[float]:
         """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
         env, recorder, t = self.env, self.recorder, now
         for stretch, (late, delays) in zip(halt.stretches, self.delays(halt), strict=True):
@@ -490,7 +483,7 @@ class Vehicle:
             yield t
         return t
 
-    def cross(self, call: Call, place: str, cargo: Load, t: float) -> Generator[simpy.Event | float, None, float]:
+    def cross(self, call: Call, place: str, cargo: Load, t: float) -> Story[float]:
         """The whole train stops at a border from `t` until its papers are done; returns that hour."""
         env, desk = self.env, self.world.borders[place]
         traffic = cargo.parts[0][0].traffic

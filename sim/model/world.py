@@ -133,8 +133,8 @@ class World:
                     Actor(self.env, self._papers(desk, following, these, hours))
 
     def run(self) -> None:
-        """All that happens until the run ends. Nobody waits for what shares nothing any more: it goes to its destination
-        after the run, all at once."""
+        """All that happens until the run ends. Nobody waits for what shares nothing any more: it goes to its
+        destination after the run, all at once."""
         self.env.go(self.times.end)
         while self._alone:
             stage, parcels = self._alone.popitem()
@@ -183,7 +183,7 @@ class World:
                 return self.yards[place, name]
         return None
 
-    def _papers(self, desk: Desk, following: Stage, ids: Ids, landed: Floats) -> Story:
+    def _papers(self, desk: Desk, following: Stage, ids: Ids, landed: Floats) -> Story[None]:
         """A consignment queues at a desk with few servers, and goes on."""
         released = yield from desk.queue(self.env, following.traffic, ids, landed)
         self._forward(following, ids, released)
