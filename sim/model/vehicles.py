@@ -309,11 +309,11 @@ class Vehicle:
             call = recorder.call(self.number, line.number, halt.number, now)
             claim = None
             if cargo is not None or not halt.off_berth:
-                call.weather_in, claim = yield from self.berth(halt, cargo, now)
-                call.berth, call.berthed = halt.pool.index, env.now
+                call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
+                call.berth, call.berthed = halt.pool.index, now
                 if halt.yards and cargo is not None:
-                    yield from self.find_room(cargo)
-                now = call.room = env.now
+                    now = yield from self.find_room(cargo, now)
+                call.room = now
                 end = self.discharge(call, halt, cargo, now)
                 if end > now:
                     yield end
@@ -331,9 +331,8 @@ class Vehicle:
             call.opened, now = taker.opened, taker.closing
             call.closed = now
             if halt.off_berth and cargo is not None:
-                call.weather_again, claim = yield from self.berth(halt, cargo, now)
-                call.berth, call.reberthed = halt.pool.index, env.now
-                now = env.now
+                call.weather_again, claim, now = yield from self.berth(halt, cargo, now)
+                call.berth, call.reberthed = halt.pool.index, now
             now = yield from self.load_and_leave(call, halt, cargo, now)
             if claim is not None:
                 halt.pool.release(claim, now)
@@ -346,18 +345,18 @@ class Vehicle:
         call = recorder.call(self.number, line.number, halt.number, env.now)
         call.brings_nothing()
         call.opened = call.closed = env.now
-        call.weather_again, claim = yield from self.berth(halt, cargo, env.now)
-        call.berth, call.reberthed = halt.pool.index, env.now
-        now = yield from self.load_and_leave(call, halt, cargo, env.now)
+        call.weather_again, claim, now = yield from self.berth(halt, cargo, env.now)
+        call.berth, call.reberthed = halt.pool.index, now
+        now = yield from self.load_and_leave(call, halt, cargo, now)
         halt.pool.release(claim, now)
         now = yield from self.run(call, halt, cargo, now)
         halt = line.halts[halt.other]
         call = recorder.call(self.number, line.number, halt.number, now)
-        call.weather_in, claim = yield from self.berth(halt, cargo, now)
-        call.berth, call.berthed = halt.pool.index, env.now
+        call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
+        call.berth, call.berthed = halt.pool.index, now
         if halt.yards:
-            yield from self.find_room(cargo)
-        now = call.room = env.now
+            now = yield from self.find_room(cargo, now)
+        call.room = now
         end = self.discharge(call, halt, cargo, now)
         if end > now:
             yield end
@@ -366,30 +365,33 @@ class Vehicle:
         halt.pool.release(claim, end)
         del self.world.vehicles[self.number]
 
-    def berth(self, halt: Halt, cargo: Load | None, now: float) -> Story[tuple[float, Claim]]:
+    def berth(self, halt: Halt, cargo: Load | None, now: float) -> Story[tuple[float, Claim, float]]:
         """Wait for open water, for a berth, and for open water once more; returns `now` put off by the closed hours,
-        and the berth."""
-        env, closures, since = self.env, halt.entering, now
+        the berth, and the hour at which it is there."""
+        closures, since = halt.entering, now
         opened = closures.next_open(now)
         if opened > now:
             yield opened
         claim, turn = halt.pool.ask(_priority(cargo), since, opened)
         if turn is None and opened == now:
-            return now, claim
+            return now, claim, now
+        called = opened
         if turn is not None:
             yield turn
-        called = env.now
+            called = self.env.now
         again = closures.next_open(called)
         if again > called:
             yield again
-        return opened + (again - called), claim
+        return opened + (again - called), claim, again
 
-    def find_room(self, cargo: Load) -> Story[None]:
-        """Wait for room ashore in each of the yards that the cargo needs."""
+    def find_room(self, cargo: Load, now: float) -> Story[float]:
+        """Wait for room ashore in each of the yards that the cargo needs; returns the hour at which there is."""
         for yard, room in self.rooms(cargo).items():
-            turn = yard.ask(room, self.env.now)
+            turn = yard.ask(room, now)
             if turn is not None:
                 yield turn
+                now = self.env.now
+        return now
 
     def rooms(self, cargo: Load) -> dict[Yard, float]:
         """The yard room that the cargo on board needs here, by yard."""
