@@ -32,7 +32,7 @@ def replicate(file: Path, around: Around) -> World:
     network = around("load", lambda: build(load(file)))
     gc.disable()  # as the program does while it simulates
     world: World = around("lay-out", lambda: World(network, 0))
-    around("run", lambda: world.env.run(until=world.times.end))
+    around("run", world.run)
     gc.enable()
     journal = around("journal", world.journal)
     around("measures", lambda: measure(network, journal))

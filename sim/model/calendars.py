@@ -37,6 +37,8 @@ class Closures:
 
     def next_open(self, t: float) -> float:
         """The first open moment at or after `t`."""
+        if not self.starts:
+            return t
         k = bisect_right(self.starts, t) - 1
         return self.ends[k] if k >= 0 and t < self.ends[k] else t
 

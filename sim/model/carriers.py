@@ -3,17 +3,15 @@ all, so a whole parcel is carried in one go; only at a border with few desks eac
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import simpy
 
 from sim.model.calendars import Closures
-from sim.model.clock import Floats, Hours, Ids, snap
+from sim.model.clock import Floats, Hours, Ids, Story, snap
 from sim.model.demand import Traffic
 from sim.model.documents import Desk
-from sim.model.facilities import Story
+from sim.model.stock import Stage
 from sim.scenario.schema import IndividualService, TimetableService
 from sim.scenario.values import Variate
 
@@ -24,20 +22,22 @@ NO_CALL = -1
 Times = tuple[Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]  # of a carriage, as in journal.HOURS
 
 
-def carry(world: World, traffic: Traffic, leg: int, ids: Ids, ready: Floats) -> Story:
+def carry(world: World, stage: Stage, ids: Ids, ready: Floats) -> Story[None]:
     """Carry units that are ready at `ready` over one leg, and land them. It waits only where `queues_on` says so.
 
     Those whose departure lies beyond the run stay: NaN.
     """
+    traffic, leg = stage.traffic, stage.leg
     service = world.model.services[traffic.itinerary.legs[leg].service]
     if isinstance(service, TimetableService):
         times, landed = _by_timetable(world, service, traffic, leg, ids, ready)
     else:
         assert isinstance(service, IndividualService)
         times, landed = yield from _by_itself(world, service, traffic, leg, ids, ready)
-    world.recorder.carry((traffic.index, leg, ids, NO_CALL, NO_CALL, *times))
+    world.recorder.carry(([(stage, len(ids))], ids, NO_CALL, NO_CALL, *times))
     there = np.isfinite(landed)
-    world.land(traffic, leg, ids[there], landed[there])
+    ids = ids[there]
+    world.land([(stage, len(ids))], ids, landed[there])
 
 
 def queues_on(world: World, name: str, origin: str) -> bool:
@@ -92,7 +92,7 @@ def _timetable(world: World, service: TimetableService, name: str, origin: str) 
 
 def _by_itself(
     world: World, service: IndividualService, traffic: Traffic, leg: int, ids: Ids, ready: Floats
-) -> Generator[simpy.Event, Any, tuple[Times, Floats]]:
+) -> Story[tuple[Times, Floats]]:
     way = traffic.itinerary.legs[leg]
     block = traffic.block_of(ids)
     key = f"service/{way.service}/{way.origin}"

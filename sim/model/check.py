@@ -8,19 +8,17 @@ there. Nothing of it runs, and nothing is kept for it, unless it is asked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
-import simpy
 
-from sim.model.clock import Floats, Hours, Ids
-from sim.model.demand import Traffic
+from sim.model.clock import Actor, Clock, Floats, Hours, Ids
 from sim.model.facilities import Pool, Yard
 from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal
-from sim.model.stock import Load, Stock
+from sim.model.stock import Load, Part, Stage, Stock
 from sim.model.vehicles import Vehicle
 from sim.model.world import World, _consignments
 from sim.network import Network
@@ -43,27 +41,26 @@ class ConservationError(Exception):
     """Something was lost, doubled, in two places, or too early. The fault lies in the program, not in the scenario."""
 
 
-class CheckedEnvironment(simpy.Environment):
+class CheckedClock(Clock):
     """A clock that has every event looked at."""
 
     watch: Callable[[list[Any]], None]
 
-    def step(self) -> None:
-        event = self._queue[0][3] if self._queue else None
-        stories = list(event.callbacks or ()) if event is not None else []
-        super().step()
-        if event is not None:
-            self.watch(stories)
+    def go(self, until: float) -> None:
+        while self._queue and self._queue[0][0] < until:
+            callbacks = list(self._queue[0][3].callbacks or ())
+            self.step()
+            self.watch(callbacks)
 
 
 class CheckedWorld(World):
     """A replication that keeps the books. Raises ConservationError at the first event after which they disagree."""
 
-    environment = CheckedEnvironment
+    environment = CheckedClock
 
     def __init__(self, network: Network, replication: int) -> None:
         super().__init__(network, replication)
-        assert isinstance(self.env, CheckedEnvironment)
+        assert isinstance(self.env, CheckedClock)
         self.env.watch = self.books.after
         self.books.census()
 
@@ -72,18 +69,15 @@ class CheckedWorld(World):
         """Opened when the first box is posted, which is while the world is still being built."""
         return Books(self)
 
-    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> None:
-        self.books.land(traffic, leg, ids, landed)
-        super().land(traffic, leg, ids, landed)
+    def land(self, parts: list[Part], ids: Ids, landed: Hours) -> None:
+        for stage, these, at in _by_part(parts, ids, landed):
+            self.books.land(stage, these, at)
+        super().land(parts, ids, landed)
 
-    def _forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
-        self.books.forward(traffic, leg, ids, ready)
-        super()._forward(traffic, leg, ids, ready)
-        self.books.forwarded(traffic, leg, ids)
-
-    def go_alone(self) -> None:
-        self.books.census()
-        super().go_alone()
+    def _forward(self, stage: Stage, ids: Ids, ready: Hours) -> None:
+        self.books.forward(stage, ids, ready)
+        super()._forward(stage, ids, ready)
+        self.books.forwarded(stage, ids)
 
     def journal(self) -> Journal:
         journal = super().journal()
@@ -100,16 +94,16 @@ class Books:
         self.world = world
         self.now = world.env.now
         self.refused: ConservationError | None = None
-        self.actor: simpy.Process | None = None  # who went on in the last event
+        self.actor: Actor | None = None  # who went on in the last event
         self.where = "while the run is set up"
         self.state = np.full(units, COMING, np.int8)
         self.leg = np.zeros(units, np.int16)
         self.at = np.concatenate([t.released for t in world.traffic]) if world.traffic else np.empty(0)  # ready, landed
         self.waiting = 0  # boxes in stocks
         self.papers: set[bytes] = set()  # consignments at desks with few servers
-        self.stories: dict[simpy.Process, Vehicle] = {}
+        self.stories: dict[Actor, Vehicle] = {}
         self.known_vehicles = 0
-        self.cargo: dict[int, list[Load]] = {}  # by vehicle, as it was last seen
+        self.cargo: dict[int, Load | None] = {}  # by vehicle, as it was last seen
         self.origins: dict[int, int] = {}  # by vehicle, the call that it left last
         self.calls: dict[int, Call] = {}  # by vehicle, the last one
         world.recorder.watched = []
@@ -117,80 +111,72 @@ class Books:
         desks = [*world.desks.values(), *world.borders.values()]
         pools = [*world.pools.values(), *(desk.pool for desk in desks if desk.pool is not None)]
         self.pools = {pool.index: pool for pool in pools}
-        self.claims: dict[int, list[tuple[Claim, simpy.Process | None]]] = {index: [] for index in self.pools}
+        self.claims: dict[int, list[tuple[Claim, Actor | None]]] = {index: [] for index in self.pools}
         self.signatures: dict[int, tuple[int, ...]] = {}
         self.standing: dict[Yard, float] = dict.fromkeys(world.yards.values(), 0.0)  # room of the cargo there
 
     # --- what the model tells ---
 
-    def forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
+    def forward(self, stage: Stage, ids: Ids, ready: Hours) -> None:
         """Boxes come to stand before a leg: in a stock, or on their way by themselves."""
-        self._moved(traffic, ids, COMING if leg == 0 else ASHORE, leg)
+        self._moved(stage, ids, ASHORE if stage.leg else COMING)
         if np.any(self.at[ids] > ready):
             self._refuse(f"{self._box(ids[0])} is ready before it has landed or was released")
-        stages = self.world.stages[traffic.index]
-        desk = stages[leg - 1].desk if leg else None
-        if desk is not None and desk.pool is not None and not stages[leg].alone:
+        desk = self.world.stages[stage.traffic.index][stage.leg - 1].desk if stage.leg else None
+        if desk is not None and desk.pool is not None and not stage.alone:
             consignment = ids.tobytes()
             if consignment not in self.papers:
                 self._refuse(f"papers at {desk.place} release other boxes than they were made out for")
             self.papers.remove(consignment)
         self.at[ids] = ready
-        stock = stages[leg].stock
-        self.state[ids] = ALONE if stock is None else WAITING
-        self.waiting += 0 if stock is None else len(ids)
+        self.state[ids] = ALONE if stage.stock is None else WAITING
+        self.waiting += 0 if stage.stock is None else len(ids)
 
-    def forwarded(self, traffic: Traffic, leg: int, ids: Ids) -> None:
+    def forwarded(self, stage: Stage, ids: Ids) -> None:
         """What goes by itself and queues nowhere has landed at once, unless its timetable ends before."""
-        stage = self.world.stages[traffic.index][leg]
-        service = self.world.model.services[traffic.itinerary.legs[leg].service]
-        if stage.stock is not None or stage.queues or service.kind == "timetable":
+        leg = stage.traffic.itinerary.legs[stage.leg]
+        if stage.stock is not None or stage.queues or self.world.model.services[leg.service].kind == "timetable":
             return
-        lost = ids[(self.state[ids] == ALONE) & (self.leg[ids] == leg)]
+        lost = ids[(self.state[ids] == ALONE) & (self.leg[ids] == stage.leg)]
         if len(lost):
-            self._refuse(f"{self._box(lost[0])} went by itself from {traffic.itinerary.legs[leg].origin} and is lost")
+            self._refuse(f"{self._box(lost[0])} went by itself from {leg.origin} and is lost")
 
-    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> None:
+    def land(self, stage: Stage, ids: Ids, landed: Hours) -> None:
         """Boxes come to the end of a leg."""
-        stages = self.world.stages[traffic.index]
-        by_vehicle = stages[leg].stock is not None
-        self._moved(traffic, ids, ABOARD if by_vehicle else ALONE, leg)
+        by_vehicle = stage.stock is not None
+        self._moved(stage, ids, ABOARD if by_vehicle else ALONE)
         earliest = self.world.env.now if by_vehicle else self.at[ids]
         if len(ids) and not np.all(landed >= earliest):
             self._refuse(f"{self._box(ids[0])} lands before its vehicle is there, or before it set out")
         self.at[ids] = landed
-        last = leg + 1 == len(stages)
-        self.state[ids] = ARRIVED if last else ASHORE
-        self.leg[ids] = leg + 1
-        if last:
+        self.state[ids] = ARRIVED if stage.following is None else ASHORE
+        self.leg[ids] = stage.leg + 1
+        if stage.following is None:
             return
-        yard, desk = stages[leg + 1].yard, stages[leg].desk
+        yard, desk = stage.following.yard, stage.desk
         if yard is not None:
-            self.standing[yard] += len(ids) * traffic.space
+            self.standing[yard] += len(ids) * stage.traffic.space
         if desk is not None and desk.pool is not None:
             at = np.broadcast_to(landed, len(ids))
-            self.papers |= {these.tobytes() for these, _ in _consignments(traffic, ids, at)}
+            self.papers |= {these.tobytes() for these, _ in _consignments(stage.traffic, ids, at)}
 
-    def _moved(self, traffic: Traffic, ids: Ids, state: int, leg: int) -> None:
+    def _moved(self, stage: Stage, ids: Ids, state: int) -> None:
         """Refuse boxes that are not where they come from, or not of this traffic, or there twice."""
+        leg = stage.leg
         wrong = ids[(self.state[ids] != state) | (self.leg[ids] != leg)]
         if len(wrong):
             before, due = WHERE[self.state[wrong[0]]], WHERE[state]
             self._refuse(f"{self._box(wrong[0])} is {before} (leg {self.leg[wrong[0]]}), not {due} (leg {leg})")
-        if len(np.unique(ids)) < len(ids) or np.any(self.world.itinerary[ids] != traffic.index):
+        if len(np.unique(ids)) < len(ids) or np.any(self.world.itinerary[ids] != stage.traffic.index):
             self._refuse(f"{self._box(ids[0])} and those with it are doubled, or of another flow")
 
     # --- what is looked at after each event ---
 
     def after(self, callbacks: list[Any]) -> None:
         """Look at all that an event can have changed."""
-        if self.refused is not None:  # raised within a story, which SimPy tells only an event later
-            raise self.refused
         now = self.world.env.now
-        actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), simpy.Process)]
+        actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), Actor)]
         actor = actors[0] if actors else None
-        if actor is not None and actor.triggered and not actor.ok:
-            return  # it failed, and SimPy will say why
         self._get_to_know()
         vehicle = self.stories.get(actor) if actor is not None else None
         self.actor, self.where = actor, ""
@@ -214,10 +200,10 @@ class Books:
         recorder = self.world.recorder
         while self.known_vehicles < recorder.vehicles:
             vehicle = self.world.vehicles[self.known_vehicles]
-            self.stories[vehicle.story] = vehicle
-            self.cargo[vehicle.number], self.origins[vehicle.number] = [], NEVER_LEFT
+            self.stories[vehicle.actor] = vehicle
+            self.cargo[vehicle.number], self.origins[vehicle.number] = None, NEVER_LEFT
             self.known_vehicles += 1
-            if vehicle.cargo:
+            if vehicle.cargo is not None:
                 self._take(vehicle)
         assert recorder.watched is not None
         for call in recorder.watched[self.seen_calls :]:
@@ -232,8 +218,8 @@ class Books:
         number, cargo = vehicle.number, vehicle.cargo
         if cargo is not self.cargo[number]:
             self._take(vehicle)
-        for load in cargo:
-            self._aboard(load, vehicle)
+        if cargo is not None:
+            self._aboard(cargo, vehicle)
         origin: int = getattr(vehicle, "origin", NEVER_LEFT)
         if origin != self.origins[number]:
             self.origins[number] = origin
@@ -241,24 +227,27 @@ class Books:
 
     def _take(self, vehicle: Vehicle) -> None:
         """A vehicle has new cargo: of kinds that it takes, all of it ready, and no more than there is room."""
-        line, now = vehicle.line, self.world.env.now
-        if sum([load.room for load in vehicle.cargo]) > line.room + HAIR:
+        line, now, load = vehicle.line, self.world.env.now, vehicle.cargo
+        self.cargo[vehicle.number] = load
+        if load is None:
+            return
+        if load.room > line.room + HAIR:
             self._refuse(f"{_name(vehicle)} has more on board than its {line.load:g} {line.fleet.capacity.unit}")
-        for load in vehicle.cargo:
-            self._moved(load.traffic, load.ids, WAITING, load.leg)
-            first = self._box(load.ids[0])
-            if load.traffic.flow.cargo not in line.accepts:
+        for stage, ids, ready in _by_part(load.parts, load.ids, load.ready):
+            self._moved(stage, ids, WAITING)
+            first = self._box(ids[0])
+            if stage.traffic.flow.cargo not in line.accepts:
                 self._refuse(f"{_name(vehicle)} takes {first}, which it does not accept")
-            if load.traffic.itinerary.legs[load.leg].service != line.fleet.service:
+            if stage.traffic.itinerary.legs[stage.leg].service != line.fleet.service:
                 self._refuse(f"{_name(vehicle)} takes {first}, which waits for another service")
-            if np.any(self.at[load.ids] != load.ready) or np.max(load.ready) > now:
+            if np.any(self.at[ids] != ready) or np.max(ready) > now:
                 self._refuse(f"{_name(vehicle)} takes {first} or one with it before it is ready")
-            self.state[load.ids] = ABOARD
-            self.waiting -= len(load.ids)
-        self.cargo[vehicle.number] = vehicle.cargo
+            self.state[ids] = ABOARD
+            self.waiting -= len(ids)
 
     def _aboard(self, load: Load, vehicle: Vehicle) -> None:
-        there = (self.state[load.ids] == ABOARD) & (self.leg[load.ids] == load.leg)
+        legs = np.repeat([stage.leg for stage, _ in load.parts], [count for _, count in load.parts])
+        there = (self.state[load.ids] == ABOARD) & (self.leg[load.ids] == legs)
         if not there.all():
             box = load.ids[~there][0]
             self._refuse(f"{self._box(box)} is on board of {_name(vehicle)} and also {WHERE[self.state[box]]}")
@@ -267,7 +256,7 @@ class Books:
         """A vehicle has left: without a berth, with its room ashore given back, and its call in order of time."""
         for claims in self.claims.values():
             for claim, owner in claims:
-                if owner is vehicle.story and claim[RELEASED] != claim[RELEASED]:
+                if owner is vehicle.actor and claim[RELEASED] != claim[RELEASED]:
                     name = self.world.facilities[int(claim[0])]
                     self._refuse(f"{_name(vehicle)} has left {name} and keeps its place there")
         times = [(getattr(call, name), name) for name in CALL_TIMES]
@@ -275,12 +264,11 @@ class Books:
         for (earlier, _), (later, name) in pairwise(times):
             if not earlier <= later <= self.now:
                 self._refuse(f'the call of {_name(vehicle)} runs backwards at "{name}": hour {earlier} and {later}')
-        for load in vehicle.cargo:
-            yard = self.world.stages[load.traffic.index][load.leg].yard
-            if yard is not None:
-                self.standing[yard] -= load.room
+        for stage, count in vehicle.cargo.parts if vehicle.cargo is not None else ():
+            if stage.yard is not None:
+                self.standing[stage.yard] -= count * stage.traffic.space
 
-    def _see_claims(self, actor: simpy.Process | None) -> None:
+    def _see_claims(self, actor: Actor | None) -> None:
         """Who asked in this event owns what was asked for."""
         uses = self.world.recorder.uses
         for claim in uses[self.seen_uses :]:
@@ -300,7 +288,7 @@ class Books:
                 self._count_places(pool, claims)
                 self.signatures[index] = (pool._free, len(pool._queue), len(claims))
 
-    def _count_places(self, pool: Pool, claims: list[tuple[Claim, simpy.Process | None]]) -> None:
+    def _count_places(self, pool: Pool, claims: list[tuple[Claim, Actor | None]]) -> None:
         """Places that are taken are those that were granted and not given back."""
         name, capacity = self.world.facilities[pool.index], int(self.world.capacities[pool.index])
         free, waiting = pool._free, len(pool._queue)
@@ -330,7 +318,7 @@ class Books:
                 continue
             number = self.world.place_number[place]
             coming = [self.stories[story] for story in self.stories if self._unloads(self.stories[story], number)]
-            most = sum([vehicle.rooms(vehicle.cargo).get(yard, 0.0) for vehicle in coming])
+            most = sum([v.rooms(v.cargo).get(yard, 0.0) for v in coming if v.cargo is not None])
             if not 0 < promised <= most + HAIR:
                 there = self.standing[yard]
                 self._refuse(f"{yard.used:g} are taken in yard {name} of {place}, where cargo of {there:g} stands")
@@ -345,12 +333,12 @@ class Books:
         stocks, world = list(self.world.stocks.values()), self.world
         queues = [queue for stock in stocks for queue in stock._queues.values()]
         self._counted([q.ids[q.head : q.head + q.waiting] for q in queues], WAITING)
-        self._counted([load.ids for v in world.vehicles.values() for load in v.cargo], ABOARD)
+        self._counted([v.cargo.ids for v in world.vehicles.values() if v.cargo is not None], ABOARD)
         self._get_to_know()
         calls_up = Counter(self._called_up(stocks))
         for vehicle in world.vehicles.values():
-            if calls_up[vehicle.story] != 1:
-                self._refuse(f"{_name(vehicle)} waits for {calls_up[vehicle.story]} things at once, not for one")
+            if calls_up[vehicle.actor] != 1:
+                self._refuse(f"{_name(vehicle)} waits for {calls_up[vehicle.actor]} things at once, not for one")
         fleets = Counter(vehicle.line.name for vehicle in world.vehicles.values())
         for name, fleet in world.model.fleets.items():
             due = fleet.train_sets or fleet.vessels
@@ -420,6 +408,14 @@ class Books:
     def _refuse(self, what: str) -> NoReturn:
         self.refused = ConservationError(f"hour {self.world.env.now:.6f}: {what} ({self.where or self._event()})")
         raise self.refused
+
+
+def _by_part(parts: list[Part], ids: Ids, hours: Hours) -> Iterator[tuple[Stage, Ids, Hours]]:
+    """The units of each part, and their hours."""
+    end = 0
+    for stage, count in parts:
+        begin, end = end, end + count
+        yield stage, ids[begin:end], hours if isinstance(hours, float) else hours[begin:end]
 
 
 def _name(vehicle: Vehicle) -> str:

@@ -38,7 +38,8 @@ class Traffic:
         self.space = float(cargo.space)
         self.priority = 0 if flow.priority == "priority" else 1
         self.kind = (flow.cargo, self.priority)
-        self.rank = (self.priority, itinerary.flow, itinerary.route)  # in which what came together is discharged
+        self.rank = (self.priority, itinerary.flow, itinerary.route)
+        self.order = 0  # of all traffic, by rank, in which what came together is discharged
         self.base = base
         self.count = len(blocks) * flow.block
         self.released = np.repeat(released, flow.block)
@@ -96,6 +97,8 @@ def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
         mine = np.flatnonzero(_chosen(itinerary, flow, len(all_blocks), streams))
         traffic.append(Traffic(index, itinerary, flow, cargo, base, mine, all_blocks[mine], streams))
         base += traffic[-1].count
+    for order, some in enumerate(sorted(traffic, key=lambda t: t.rank)):
+        some.order = order
     return traffic
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
 import numpy as np
-import simpy
 
 from sim.model.calendars import Closures
-from sim.model.clock import Floats, Hours, Ids, snap_all
+from sim.model.clock import Clock, Floats, Hours, Ids, Story, snap_all
 from sim.model.demand import Traffic
 from sim.model.facilities import Pool
 from sim.scenario.schema import Documents
@@ -44,19 +40,17 @@ class Desk:
         at = self._closures.all_open(np.broadcast_to(landed, len(ids)))
         return np.asarray(np.maximum(self._office.finishes(self._office.working(at) + hours), at))
 
-    def queue(
-        self, env: simpy.Environment, traffic: Traffic, ids: Ids, landed: Floats
-    ) -> Generator[simpy.Event, Any, float]:
+    def queue(self, env: Clock, traffic: Traffic, ids: Ids, landed: Floats) -> Story[float]:
         """A consignment queues for one of few servers once all of it stands there; returns when it is released."""
         assert self.pool is not None
         there = landed.max().item()
         if there > env.now:
-            yield env.timeout(there - env.now)
+            yield there
         claim, turn = self.pool.ask(traffic.priority, there, env.now)
         if turn is not None:
             yield turn
         done = self.done(env.now, self.hours(traffic).item(traffic.block_of_first(ids)))
-        yield env.timeout(done - env.now)
+        yield done
         self.pool.release(claim, done)
         return done
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
 from heapq import heappop, heappush
-from typing import Any
 
 import simpy
 
@@ -13,7 +11,6 @@ from sim.model.calendars import Closures
 from sim.model.journal import GRANTED, NAN, RELEASED, Claim, Recorder
 
 HAIR = 1e-9  # of space, so that ten trucks of 1.1 wagon lengths go into eleven
-Story = Generator[simpy.Event, Any, Any]
 
 
 def _call_up(env: simpy.Environment, turn: simpy.Event) -> None:
@@ -91,7 +88,7 @@ class Yard:
 
     def _take(self, room: float, now: float) -> None:
         self.used += room
-        self._recorder.rooms.fromlist([self.index, now, room])
+        self._recorder.rooms.fresh.extend((self.index, now, room))
 
 
 class Track:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from heapq import heapify, heappop, heappush, heapreplace
 
 import numpy as np
@@ -30,17 +31,30 @@ def work(
     it is put forward. A closure suspends the work, keeps it from starting
     (do-not-start) or lets it go on.
     """
-    last = start if ready is None else ready.max().item()
-    if last <= start:
-        last, ready = start, None
+    last, suspended = start, False
+    if ready is not None:
+        last = ready.item(-1) if ranks is None else ready.max().item()
+        if last <= start:
+            last, ready = start, None
     if closures.starts:
         if effect == "do-not-start":
             start = closures.next_open(start if ready is None else max(start, ready.min().item()))
         elif effect == "suspend":
             total = moves * count if isinstance(moves, float) else moves.sum().item()
-            if closures.touch(start, max([last, *free] if free else [last]) + total):
-                return _suspended(start, ready, moves, count, cranes, closures, ranks, free)
-    return _work(start, ready, moves, count, cranes, ranks, free)
+            suspended = closures.touch(start, max([last, *free] if free else [last]) + total)
+    if not suspended:
+        return _move(start, ready, moves, count, cranes, ranks, free)
+    # the same on the working clock
+    if free is not None:
+        free[:] = closures.working(np.array(free)).tolist()
+    ready = None if ready is None else closures.working(ready)
+    start = closures.working(np.array([start])).item()
+    begins, ends, _ = _move(start, ready, moves, count, cranes, ranks, free)
+    if free is not None:
+        free[:] = closures.finishes(np.array(free)).tolist()
+    begins = closures.begins(begins)
+    ends = np.maximum(begins, closures.finishes(ends))  # a move that takes no time is done when it begins
+    return begins, ends, ends.max().item()
 
 
 def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -> tuple[float, float]:
@@ -52,30 +66,7 @@ def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -
     return start, start + hours
 
 
-def _suspended(
-    start: float,
-    ready: Floats | None,
-    moves: Hours,
-    count: int,
-    cranes: int,
-    closures: Closures,
-    ranks: Ids | None,
-    free: list[float] | None,
-) -> tuple[Floats, Floats, float]:
-    """The same on the working clock."""
-    start = closures.working(np.array([start])).item()
-    ready = None if ready is None else closures.working(ready)
-    if free is not None:
-        free[:] = closures.working(np.array(free)).tolist()
-    begins, ends, _ = _work(start, ready, moves, count, cranes, ranks, free)
-    if free is not None:
-        free[:] = closures.finishes(np.array(free)).tolist()
-    begins = closures.begins(begins)
-    ends = np.maximum(begins, closures.finishes(ends))  # a move that takes no time is done when it begins
-    return begins, ends, ends.max().item()
-
-
-def _work(
+def _move(
     start: float,
     ready: Floats | None,
     moves: Hours,
@@ -85,15 +76,19 @@ def _work(
     free: list[float] | None,
 ) -> tuple[Floats, Floats, float]:
     if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
-        ends = start + (np.arange(cranes, cranes + count) // cranes).astype(float) * moves
+        ends = _rounds(count, cranes) * moves + start
         return ends - moves, ends, ends.item(-1)
     each = np.full(count, moves) if isinstance(moves, float) else moves
     if cranes == 1 and free is None and (ready is None or ranks is None):
         done = each.cumsum()  # one move after the other, or as soon as the unit is there
         done += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (done - each))
         return done - each, done, done.item(-1)
-    if ready is None and free is None:
-        begins = _in_turn(each.tolist(), [start] * cranes)
+    if ready is None and (free is None or (count >= cranes and each.min() > 0)):
+        if free is None:
+            free = [start] * cranes
+        else:  # each crane that stands idle will have its turn
+            free[:] = [max(hour, start) for hour in free]
+        begins = _in_turn(each.tolist(), free)
         ends = begins + each
         return begins, ends, ends.max().item()
     at = [start] * count if ready is None else np.maximum(ready, start).tolist()
@@ -106,9 +101,16 @@ def _work(
     return ends - each, ends, ends.max().item()
 
 
+@lru_cache
+def _rounds(count: int, cranes: int) -> Floats:
+    """How many moves its crane has made when each unit is done, if all moves take the same time."""
+    return (np.arange(cranes, cranes + count) // cranes).astype(float)
+
+
 def _in_turn(moves: list[float], free: list[float]) -> Floats:
-    """When each unit's move begins, if all are there from the start; `free`, all the same, is put forward."""
-    return np.array([heapreplace(free, free[0] + move) for move in moves])
+    """When each unit's move begins, if it need not wait for the unit; `free` is put forward."""
+    heapify(free)
+    return np.fromiter([heapreplace(free, free[0] + move) for move in moves], float, len(moves))
 
 
 def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> Floats:
@@ -120,7 +122,7 @@ def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -
         end = (crane if crane > there else there) + move
         heapreplace(free, end)
         ends.append(end)
-    return np.array(ends)
+    return np.fromiter(ends, float, len(ends))
 
 
 def _by_rank(at: list[float], moves: list[float], free: list[float], ranks: Ids) -> Floats:

@@ -15,17 +15,21 @@ period); NaN means that it had not happened when the run ended.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from operator import attrgetter
-from typing import Any
+from itertools import chain, compress, repeat, takewhile
+from operator import attrgetter, not_
+from struct import pack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.clock import Floats, Hours, Ids
+
+if TYPE_CHECKING:
+    from sim.model.stock import Part
 
 NAN = float("nan")
 Table = dict[str, NDArray[Any]]
@@ -78,14 +82,14 @@ class Call:
         self.weather_in = self.berthed = self.room = self.discharged = self.arrived
 
 
-# A parcel carried over one leg: units of the same itinerary, each with its own times or all with the same:
-# itinerary, leg, ids, call_from, call_to, and the columns of HOURS. Of legs without a modelled vehicle, `moving` and
-# `documents` are the hours of lifted..landed that were spent so, and `timetable` those of waiting before `lifted`.
-Carriage = tuple[int, int, Ids, int, int, Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]
+# What is carried over one leg together: its parts, each of one itinerary, all units, the calls at both ends, and the
+# columns of HOURS, for each unit or the same for all. Of legs without a modelled vehicle, `moving` and `documents` are
+# the hours of lifted..landed that were spent so, and `timetable` those of waiting before `lifted`.
+Carriage = tuple[list["Part"], Ids, int, int, Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]
 PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
 COLUMNS = ("unit", *PARCELS, *HOURS)
-BATCH = 1000  # parcels that are written away at one go
+BATCH = 1000  # carriages that are written away at one go
 ROWS = 1 << 17  # of the carriages that are laid out at one go
 
 
@@ -154,54 +158,98 @@ class Rows(Table):
         return self if kept.all() else Rows(self._parcels, self._parcel[kept], self._within[kept])
 
 
+class Ledger:
+    """Rows of numbers, appended flat: to a list, which is cheap, and put away from time to time, which saves memory."""
+
+    def __init__(self) -> None:
+        self.fresh: list[float] = []
+        self._kept = array("d")
+
+    def put_away(self) -> None:
+        self._kept.frombytes(pack(f"{len(self.fresh)}d", *self.fresh))
+        self.fresh.clear()
+
+    def numbers(self) -> Floats:
+        self.put_away()
+        return np.frombuffer(self._kept, np.float64)
+
+
 class Recorder:
-    """The journal while the run goes on. Rows of numbers are appended flat, which is cheap."""
+    """The journal while the run goes on."""
 
     def __init__(self, carriages: int) -> None:
         """carriages: one for each unit and leg, the most that there can be."""
         self.calls: dict[int, Call] = {}  # that are not over
         self.watched: list[Call] | None = None  # all of them, if somebody checks them
-        self._calls = array("d")  # rows of CALLS of those that are
-        self.parcels: list[Carriage] = []  # not yet written into the columns
-        self._sizes = array("q")  # of each parcel written away
+        self._calls = Ledger()  # rows of CALLS of those that are
+        self.carriages: list[Carriage] = []  # not yet written into the columns
+        self._sizes = array("q")  # of each parcel: a part of what was carried together
         self._numbers = {name: array("i") for name in PARCELS}
-        self._each = {name: array("b") for name in HOURS}
+        self._each = {name: array("b") for name in HOURS}  # of each parcel, whether it has one for each unit
+        self._first = {name: array("q") for name in HOURS}  # and where in the column its hours begin
         self._units = np.empty(carriages, np.int32)  # pages never written to take no memory
         self._hours = {name: np.empty(carriages) for name in HOURS}
         self._used = dict.fromkeys(COLUMNS, 0)  # of these columns
-        self.stretches = array("d")  # rows of STRETCHES
-        self.delays = array("d")  # of each section of these stretches
+        self.stretches = Ledger()  # rows of STRETCHES
+        self.delays = Ledger()  # of each section of these stretches
         self.ways: list[list[tuple[int, int, float]]] = []  # of each stretch: links, directions, undisturbed hours
-        self.stops = array("d")  # rows of STOPS
-        self.uses: list[Claim] = []  # of berths, desks and yards
-        self.rooms = array("d")  # rows of ROOMS
+        self.stops = Ledger()  # rows of STOPS
+        self.uses: list[Claim] = []  # of berths, desks and yards, from the first that is not over
+        self._uses = Ledger()  # those before
+        self.rooms = Ledger()  # rows of ROOMS
         self._called = -1  # the number of the last call
         self.vehicles = 0
         self.trips = 0
 
     def carry(self, carriage: Carriage) -> None:
-        self.parcels.append(carriage)
-        if len(self.parcels) == BATCH:
+        self.carriages.append(carriage)
+        if len(self.carriages) == BATCH:
             self.write()
 
     def write(self) -> None:
-        """Put the parcels away."""
-        if not self.parcels:
+        """Put the carriages away, part by part as parcels."""
+        for ledger in (self._calls, self.stretches, self.delays, self.stops, self.rooms):
+            ledger.put_away()
+        if self.watched is None:
+            self._put_uses_away()
+        if not self.carriages:
             return
-        itinerary, leg, ids, call_from, call_to, *hours = zip(*self.parcels, strict=True)
-        self.parcels.clear()
-        self._sizes.extend([len(x) for x in ids])
-        self._put("unit", self._units, np.concatenate(ids))
-        for name, numbers in zip(PARCELS, (itinerary, leg, call_from, call_to), strict=True):
-            self._numbers[name].extend(numbers)
+        lots, ids, call_from, call_to, *hours = zip(*self.carriages, strict=True)
+        self.carriages.clear()
+        parts = list(chain.from_iterable(lots))
+        whole = np.array([len(x) for x in ids])
+        sizes = np.array([count for _, count in parts])
+        which = np.repeat(np.arange(len(lots)), [len(lot) for lot in lots])  # of the carriages each part belongs to
+        within = sizes.cumsum() - sizes - (whole.cumsum() - whole)[which]  # where it begins there
+        self._sizes.frombytes(sizes.tobytes())
+        self._put("unit", self._units, ids)
+        itinerary, leg = [stage.traffic.index for stage, _ in parts], [stage.leg for stage, _ in parts]
+        calls = np.array(call_from)[which].tolist(), np.array(call_to)[which].tolist()
+        for name, column in zip(PARCELS, (itinerary, leg, *calls), strict=True):
+            self._numbers[name].extend(column)
         for name, values in zip(HOURS, hours, strict=True):
-            self._each[name].extend([isinstance(x, np.ndarray) for x in values])
-            self._put(name, self._hours[name], np.concatenate(values, axis=None))
+            each = list(map(isinstance, values, repeat(np.ndarray)))
+            one = list(map(not_, each))
+            own = whole * each
+            # the hours of all that have one for all come first
+            begin = np.where(each, own.cumsum() - own + sum(one), np.cumsum(one) - 1) + self._used[name]
+            self._first[name].frombytes((begin[which] + within * own[which].astype(bool)).tobytes())
+            self._each[name].frombytes(np.array(each)[which].tobytes())
+            self._put(name, self._hours[name], [list(compress(values, one))])
+            self._put(name, self._hours[name], list(compress(values, each)))
 
-    def _put(self, name: str, column: NDArray[Any], values: NDArray[Any]) -> None:
-        used = self._used[name]
-        self._used[name] = used + len(values)
-        column[used : self._used[name]] = values
+    def _put_uses_away(self) -> None:
+        over = list(takewhile(lambda claim: claim[RELEASED] == claim[RELEASED], self.uses))
+        self._uses.fresh.extend(chain.from_iterable(over))
+        self._uses.put_away()
+        del self.uses[: len(over)]
+
+    def _put(self, name: str, column: NDArray[Any], values: Sequence[Any]) -> None:
+        """Write some arrays into a column, one after the other."""
+        begin = self._used[name]
+        end = self._used[name] = begin + sum([len(x) for x in values])
+        if end > begin:
+            np.concatenate(values, out=column[begin:end], casting="same_kind")
 
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
         self._called += 1
@@ -212,7 +260,7 @@ class Recorder:
 
     def over(self, call: Call) -> None:
         """Nothing more will happen at this call."""
-        self._calls.extend(CALL_ROW(call))
+        self._calls.fresh.extend(CALL_ROW(call))
         del self.calls[call.index]
 
     def calls_table(self) -> Table:
@@ -223,15 +271,20 @@ class Recorder:
         order = rows["index"].argsort()
         return {name: rows[name][order] for name in CALLS[1:]}
 
+    def uses_table(self, end: float) -> Table:
+        """What has not been granted or released when the run ends is cut off there."""
+        self._uses.fresh.extend(chain.from_iterable(self.uses))
+        t = table(self._uses, USES)
+        return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
+
     def all_parcels(self) -> Parcels:
         """What was carried."""
         self.write()
         sizes = np.array(self._sizes)
-        hours = {}
-        for name in HOURS:
-            each = np.array(self._each[name], bool)
-            kept = np.where(each, sizes, 1)
-            hours[name] = (self._hours[name][: self._used[name]], kept.cumsum() - kept, each)
+        hours = {
+            name: (column[: self._used[name]], np.array(self._first[name]), np.array(self._each[name], bool))
+            for name, column in self._hours.items()
+        }
         numbers = {name: np.array(column, np.int32) for name, column in self._numbers.items()}
         return Parcels(sizes, numbers, self._units[: self._used["unit"]], sizes.cumsum() - sizes, hours)
 
@@ -264,16 +317,10 @@ class Journal:
         return {name: getattr(self, name) for name in names}
 
 
-def table(rows: array[float], names: tuple[str, ...]) -> Table:
-    """Rows appended flat, as a table; whole numbers stand in the columns of WHOLE."""
-    data = np.frombuffer(rows, np.float64).reshape(-1, len(names))
+def table(ledger: Ledger, names: tuple[str, ...]) -> Table:
+    """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE."""
+    data = ledger.numbers().reshape(-1, len(names))
     return {k: data[:, i].astype(np.int32 if k in WHOLE else np.float64) for i, k in enumerate(names)}
-
-
-def uses_table(uses: list[Claim], end: float) -> Table:
-    """What has not been granted or released when the run ends is cut off there."""
-    t = table(array("d", chain.from_iterable(uses)), USES)
-    return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
 
 
 def segments_table(recorder: Recorder) -> Table:
@@ -286,7 +333,7 @@ def segments_table(recorder: Recorder) -> Table:
     link, direction, hours = np.concatenate([*ways, np.empty((0, 3))])[
         np.repeat(starts - heads, counts) + np.arange(counts.sum())
     ].T
-    delays = np.frombuffer(recorder.delays, np.float64)
+    delays = recorder.delays.numbers()
     run = (hours + delays).cumsum()
     before = run[heads] - (hours + delays)[heads]  # hours of all stretches before; exact on the grid
     ended = np.repeat(rows["entered"] - before, counts) + run

@@ -3,20 +3,41 @@ at the customs stand here already, with the time at which they will be ready."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Generator
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from math import ceil
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from sim.model.clock import Floats, Hours, Ids
+from sim.model.clock import Clock, Floats, Hours, Ids
 from sim.model.demand import Traffic
 
+if TYPE_CHECKING:
+    from sim.model.documents import Desk
+    from sim.model.facilities import Yard
+
 INF = float("inf")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """What the units of one traffic meet on one leg of their way."""
+
+    traffic: Traffic
+    leg: int
+    stock: Stock | None  # where they wait for a vehicle; none: they go by themselves
+    yard: Yard | None  # where they stand meanwhile
+    desk: Desk | None  # at the end of the leg, before the next one
+    queues: bool  # if they go by themselves: at a border on the way
+    alone: bool  # from here to the end of the way they share nothing with others
+    following: Stage | None  # on the next leg; none: they have arrived
+
+
+Part = tuple[Stage, int]  # so many units of one traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,101 +53,189 @@ class Rule:
 class Taker:
     """A vehicle that takes cargo: what fits on it, since when, and the alarm that it waits for."""
 
-    __slots__ = ("accepts", "alarm", "berthed", "closing", "free_since", "opened", "room", "rule")
+    __slots__ = ("alarm", "berthed", "closing", "free_since", "opened", "room", "rule", "takes")
 
-    def __init__(self, accepts: frozenset[str], room: float, rule: Rule, berthed: float, now: float) -> None:
-        self.accepts = accepts
+    def __init__(self, room: float, rule: Rule, berthed: float, now: float) -> None:
         self.berthed = berthed
         self.room = room
         self.rule = rule
         self.free_since = now
         self.opened = INF  # it is first in turn to take cargo
         self.closing = INF  # its load is known
+        self.takes: list[Lot] = []  # this load, as far as it is known
         self.alarm: simpy.Event | None = None
 
 
 class Load:
-    """What a vehicle takes of one traffic: units, when each was ready, and when the crane lifted and set it down."""
+    """What a vehicle takes: units in the order in which they will be discharged, when each was ready, and when the
+    crane lifted and set it down."""
 
-    __slots__ = ("ids", "leg", "lifted", "loaded", "ready", "room", "traffic")
+    __slots__ = ("ids", "lifted", "loaded", "parts", "ready", "room")
     lifted: Hours
     loaded: Hours
 
-    def __init__(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
-        self.traffic = traffic
-        self.leg = leg
+    def __init__(self, parts: list[Part], ids: Ids, ready: Hours) -> None:
+        self.parts = parts
         self.ids = ids
         self.ready = ready
-        self.room = len(ids) * traffic.space
+        self.room = sum([count * stage.traffic.space for stage, count in parts])
+
+    @property
+    def priority(self) -> int:
+        """That of its first units: priority cargo is in front."""
+        return self.parts[0][0].traffic.priority
 
 
 class Queue:
     """Units of one kind of cargo and one class, in order of readiness."""
 
-    __slots__ = ("cargo", "first_added", "head", "ids", "priority", "ready", "space", "waiting")
+    __slots__ = ("cargo", "end", "head", "hours", "ids", "priority", "ready", "space", "stages")
 
     def __init__(self, cargo: str, space: float, priority: int) -> None:
         self.cargo = cargo
         self.space = space
         self.priority = priority
-        self.ids: Ids = np.empty(0, np.int64)
-        self.ready: Floats = np.empty(0)
-        self.head = 0
-        self.waiting = 0
-        self.first_added = INF  # the first hour of what was put in last
+        self.stages: dict[int, Stage] = {}  # by the order of the traffic
+        self._keep(np.empty(0, np.int64), np.empty(0), 0)
 
-    def add(self, ids: Ids, ready: Hours) -> None:
-        """Put in units that are ready at these times, or all at one time."""
-        at = np.full(len(ids), ready) if isinstance(ready, float) else ready
-        in_order = isinstance(ready, float) or not (at[1:] < at[:-1]).any()
-        self.first_added = at.item(0) if in_order else at.min().item()
-        if self.waiting:
-            in_order = in_order and self.first_added >= self.ready.item(-1)
-            ids = np.concatenate((self.ids[self.head :], ids))
-            at = np.concatenate((self.ready[self.head :], at))
-        if not in_order:
-            order = at.argsort(kind="stable")
-            ids, at = ids[order], at[order]
-        self.ids, self.ready, self.head, self.waiting = ids, at, 0, len(ids)
+    @property
+    def waiting(self) -> int:
+        return self.end - self.head
+
+    def _keep(self, ids: Ids, ready: Floats, waiting: int) -> None:
+        """In these arrays stands who waits, from `head` to `end`; what is behind is room for more."""
+        self.ids, self.ready = ids, ready
+        self.hours = ready.data  # the same, quicker to read one by one
+        self.head, self.end = 0, waiting
+
+    def add(self, ids: Ids, ready: Hours) -> float:
+        """Put in units that are ready at these times, or all at one time; returns the first of these times."""
+        if isinstance(ready, float):
+            first, at = ready, np.full(len(ids), ready)
+        else:
+            order = ready.argsort(kind="stable")
+            ids, at = ids[order], ready[order]
+            first = at.item(0)
+        if self.head == self.end:
+            self._keep(ids, at, len(ids))
+            return first
+        begin, end = self.end, self.end + len(ids)
+        if end > len(self.ids):
+            begin, end = self._make_room(len(ids))
+        self.ids[begin:end] = ids
+        self.ready[begin:end] = at
+        if first < self.hours[begin - 1]:
+            k = bisect_right(self.hours, first, self.head, begin)
+            order = self.ready[k:end].argsort(kind="stable")
+            self.ids[k:end] = self.ids[k:end][order]
+            self.ready[k:end] = self.ready[k:end][order]
+        self.end = end
+        return first
+
+    def _make_room(self, count: int) -> tuple[int, int]:
+        """Go into larger arrays; what was taken keeps those it stands in. Returns where so many more will stand."""
+        waiting = self.end - self.head
+        room = 2 * (waiting + count)
+        ids, ready = np.empty(room, np.int64), np.empty(room)
+        ids[:waiting] = self.ids[self.head : self.end]
+        ready[:waiting] = self.ready[self.head : self.end]
+        self._keep(ids, ready, waiting)
+        return waiting, waiting + count
 
     def take(self, count: int) -> tuple[Ids, Hours]:
         """The first `count` units, and when they were ready: one hour if it is the same for all."""
         head, end = self.head, self.head + count
         self.head = end
-        self.waiting -= count
-        first = self.ready.item(head)
-        return self.ids[head:end], first if self.ready.item(end - 1) == first else self.ready[head:end]
+        first = self.hours[head]
+        return self.ids[head:end], first if self.hours[end - 1] == first else self.ready[head:end]
 
     def at(self, n: int) -> float:
         """When `n` units are ready; inf: not in sight."""
-        return self.ready.item(self.head + n - 1) if n <= self.waiting else INF
+        position = self.head + n
+        return self.hours[position - 1] if position <= self.end else INF
 
-    def fits(self, room: float, now: float) -> int:
-        """How many units are ready at `now` and fit into `room`."""
-        most = min(int(room / self.space), self.waiting)
-        if not most or self.ready.item(self.head + most - 1) <= now:
-            return most
-        return bisect_right(self.ready, now, self.head, self.head + most) - self.head
+    def by(self, hour: float) -> int:
+        """How many units are ready at that hour."""
+        return bisect_right(self.hours, hour, self.head, self.end) - self.head
+
+    def before(self, hour: float) -> int:
+        """How many were ready before."""
+        return bisect_left(self.hours, hour, self.head, self.end) - self.head
+
+
+Lot = tuple[Queue, int]  # so many units of a queue
 
 
 class Lane:
     """The vehicles that take the same kinds of cargo, in order of arrival, and the queues of that cargo. The first
     takes cargo; those behind it wait."""
 
-    __slots__ = ("queues", "smallest", "takers")
+    __slots__ = ("accepts", "queues", "smallest", "takers")
 
-    def __init__(self, queues: list[Queue], smallest: float) -> None:
-        self.queues = queues
+    def __init__(self, accepts: frozenset[str], smallest: float) -> None:
+        self.accepts = accepts
         self.smallest = smallest  # space of the kinds that come here
+        self.queues: list[Queue] = []  # priority cargo first
         self.takers: list[Taker] = []
+
+    def open(self, queue: Queue) -> None:
+        """Cargo of a kind or class comes for the first time."""
+        self.queues = sorted([*self.queues, queue], key=lambda q: q.priority)
+
+    def foresee(self, taker: Taker, now: float) -> float:
+        """When the vehicle is full, or has waited as long as its rule says, and what it takes then, as far as is known
+        now."""
+        rule, opened, room = taker.rule, taker.opened, taker.room
+        first, queues = INF, []
+        for queue in self.queues:
+            if queue.end > queue.head:
+                queues.append(queue)
+                ready = queue.hours[queue.head]
+                if ready < first:
+                    first = ready
+        patience = max(taker.free_since + rule.empty_after, opened)
+        if first > patience or not queues:  # nothing came in time
+            taker.takes = []
+            return max(patience, now)
+        since = max(first, opened)
+        if rule.count_from != "first-unit":
+            since = opened if rule.count_from == "opening" else taker.berthed
+        enough = _enough(queues, rule.min_room) if rule.min_room else first
+        closing = max(since + rule.wait, enough, opened)
+        if len(queues) == 1:  # the same in short
+            queue = queues[0]
+            full = queue.at(max(int((room - self.smallest) / queue.space) + 1, 1))
+            closing = max(min(full, closing), now)
+            taker.takes = [(queue, min(int(room / queue.space), queue.by(closing)))]
+            return closing
+        if queues[0].priority != queues[-1].priority:
+            full, _ = _full(queues, room, self.smallest, closing)
+            closing = max(min(full, closing), now)
+            taker.takes = self._by_class(queues, room, closing)
+            return closing
+        full, counts = _full(queues, room, self.smallest, closing)
+        if full < INF:
+            _top_up(queues, counts, room, full)
+        taker.takes = list(zip(queues, counts, strict=True))
+        return max(min(full, closing), now)
+
+    def _by_class(self, queues: list[Queue], room: float, now: float) -> list[Lot]:
+        """Priority cargo that is ready first, then the rest, as far as there is room."""
+        takes: list[Lot] = []
+        for _, group in groupby(queues, key=lambda q: q.priority):
+            ranked = list(group)
+            full, counts = _full(ranked, room, self.smallest, now)
+            if full < INF:
+                _top_up(ranked, counts, room, full)
+            takes += zip(ranked, counts, strict=True)
+            room -= sum([count * queue.space for queue, count in zip(ranked, counts, strict=True)])
+        return takes
 
 
 class Stock:
     """The cargo at one stop for one service, and the vehicles that take it."""
 
-    def __init__(
-        self, env: simpy.Environment, traffic: list[Traffic], itinerary: NDArray[np.int32], place: str, service: str
-    ) -> None:
+    def __init__(self, env: Clock, traffic: list[Traffic], orders: NDArray[np.int32], place: str, service: str) -> None:
         self.env = env
         self._spaces = {
             t.flow.cargo: t.space
@@ -134,49 +243,56 @@ class Stock:
             for leg in t.itinerary.legs
             if (leg.origin, leg.service) == (place, service)
         }  # of each kind of cargo that comes here
-        self._traffic = traffic
-        self._itinerary = itinerary  # of each unit
-        self._legs: dict[int, int] = {}  # of each itinerary, the leg that begins here
+        self._orders = orders  # of the traffic of each unit
         self._queues: dict[tuple[str, int], Queue] = {}
         self._lanes: dict[frozenset[str], Lane] = {}
 
-    def add(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
+    def add(self, stage: Stage, ids: Ids, ready: Hours) -> None:
         """Units that are, or will be, ready here for their leg."""
-        queue = self._queues.get(traffic.kind) or self._open(traffic)
-        self._legs[traffic.index] = leg
-        queue.add(ids, ready)
+        queue = self._queues.get(stage.traffic.kind) or self._open(stage.traffic)
+        queue.stages[stage.traffic.order] = stage
+        first = queue.add(ids, ready)
         for lane in self._lanes.values():
             # what is ready later changes nothing for who leaves before
-            if lane.takers and queue.first_added <= lane.takers[0].closing:
+            if lane.takers and first <= lane.takers[0].closing:
                 self._set_alarm(lane, self.env.now)
 
     def _open(self, traffic: Traffic) -> Queue:
         queue = self._queues[traffic.kind] = Queue(traffic.flow.cargo, traffic.space, traffic.priority)
-        for accepts, lane in self._lanes.items():
-            if queue.cargo in accepts:
-                lane.queues.append(queue)
+        for lane in self._lanes.values():
+            if queue.cargo in lane.accepts:
+                lane.open(queue)
         return queue
 
-    def load(self, taker: Taker) -> Generator[simpy.Event, Any, list[Load]]:
-        """Stand in the lane, take cargo until it is time to close, and close."""
-        lane = self._lanes.get(taker.accepts)
-        if lane is None:
-            queues = [q for q in self._queues.values() if q.cargo in taker.accepts]
-            smallest = min([space for kind, space in self._spaces.items() if kind in taker.accepts], default=INF)
-            lane = self._lanes[taker.accepts] = Lane(queues, smallest)
+    def lane(self, accepts: frozenset[str]) -> Lane:
+        """Where vehicles stand that take these kinds of cargo."""
+        if accepts not in self._lanes:
+            smallest = min([space for kind, space in self._spaces.items() if kind in accepts], default=INF)
+            self._lanes[accepts] = Lane(accepts, smallest)
+            for queue in self._queues.values():
+                if queue.cargo in accepts:
+                    self._lanes[accepts].open(queue)
+        return self._lanes[accepts]
+
+    def line_up(self, lane: Lane, taker: Taker) -> simpy.Event | None:
+        """Stand in the lane, and take cargo when it is its turn; returns the alarm to wait for, if there is need to."""
         lane.takers.append(taker)
         if len(lane.takers) == 1:
             self._set_alarm(lane, taker.free_since)
-        if taker.closing > taker.free_since:
-            if taker.alarm is None:
-                taker.alarm = self.env.event()
-            yield taker.alarm
-        del lane.takers[0]
-        loads = self._choose(taker, lane.queues)
+        if taker.closing <= taker.free_since:
+            return None
+        if taker.alarm is None:
+            taker.alarm = self.env.event()
+        return taker.alarm
+
+    def load(self, lane: Lane) -> Load | None:
+        """It is time for the first in the lane to close, with what it takes; the next has its turn."""
+        taker = lane.takers.pop(0)
+        load = self._take(taker.takes)
         for other in self._lanes.values():
-            if other.takers and (loads or other is lane):
+            if other.takers and (load is not None or other is lane):
                 self._set_alarm(other, taker.closing)
-        return loads
+        return load
 
     def _set_alarm(self, lane: Lane, now: float) -> None:
         """The first in the lane will close when its load is known. Who waits for the alarm that was set before waits
@@ -184,108 +300,82 @@ class Stock:
         taker = lane.takers[0]
         if taker.opened == INF:
             taker.opened = now
-        closing = max(_closing(taker, lane.queues, lane.smallest), now)
+        closing = lane.foresee(taker, now)
         if closing == taker.closing:
             return
         taker.closing = closing
         before = taker.alarm
         if before is None and closing == now:
             return  # it need not wait
-        taker.alarm = self.env.event() if closing == INF else self.env.timeout(closing - now)
+        taker.alarm = self.env.event() if closing == INF else self.env.at(closing)
         if before is not None:
             assert taker.alarm.callbacks is not None
             assert before.callbacks is not None
             taker.alarm.callbacks += before.callbacks
             before.callbacks.clear()
 
-    def _choose(self, taker: Taker, queues: list[Queue]) -> list[Load]:
-        """Priority cargo that is ready first, then the rest in order of readiness, as far as there is room."""
-        now, left = taker.closing, taker.room
-        queues = [q for q in queues if q.waiting]
-        if len(queues) == 1:
-            count = queues[0].fits(left, now)
-            return sorted(self._by_traffic(*queues[0].take(count)), key=_rank) if count else []
-        loads: list[Load] = []
-        for priority in sorted({q.priority for q in queues}):
-            ranked = [q for q in queues if q.priority == priority]
-            for queue, count in zip(ranked, _share(ranked, left, now), strict=True):
-                if count:
-                    left -= count * queue.space
-                    loads += self._by_traffic(*queue.take(count))
-        return sorted(loads, key=_rank)
-
-    def _by_traffic(self, ids: Ids, ready: Hours) -> list[Load]:
-        if len(self._legs) == 1:
-            ((i, leg),) = self._legs.items()
-            return [Load(self._traffic[i], leg, ids, ready)]
-        whose = self._itinerary[ids]
-        several = set(whose.tolist())
-        if len(several) == 1:
-            (i,) = several
-            return [Load(self._traffic[i], self._legs[i], ids, ready)]
-        return [
-            Load(self._traffic[i], self._legs[i], ids[mine], ready[mine] if isinstance(ready, np.ndarray) else ready)
-            for i in several
-            for mine in [whose == i]
-        ]
+    def _take(self, lots: list[Lot]) -> Load | None:
+        """Take so many units of each queue, and put them into the order in which they will be discharged."""
+        lots = [lot for lot in lots if lot[1]]
+        if not lots:
+            return None
+        if len(lots) == 1:
+            ((queue, count),) = lots
+            stages, (ids, ready) = queue.stages, queue.take(count)
+        else:
+            stages = {order: stage for queue, _ in lots for order, stage in queue.stages.items()}
+            taken = [queue.take(count) for queue, count in lots]
+            ids = np.concatenate([some for some, _ in taken])
+            ready = np.concatenate([np.full(len(some), at) if isinstance(at, float) else at for some, at in taken])
+        if len(stages) == 1:
+            (stage,) = stages.values()
+            return Load([(stage, len(ids))], ids, ready)
+        orders = self._orders[ids]
+        position = orders.argsort(kind="stable")
+        orders = orders[position]
+        heads = [0, *((orders[1:] != orders[:-1]).nonzero()[0] + 1).tolist(), len(ids)]
+        parts = [(stages[orders.item(a)], b - a) for a, b in pairwise(heads)]
+        if len(parts) == 1:
+            return Load(parts, ids, ready)
+        return Load(parts, ids[position], ready if isinstance(ready, float) else ready[position])
 
 
-def _rank(load: Load) -> tuple[int, str, str]:
-    return load.traffic.rank
+def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple[float, list[int]]:
+    """When there is no room any more for the smallest unit, or one stands there that does not fit, and how many units
+    of each queue are ready before that; if it is not so by the hour `by`: inf, and how many are ready by then."""
+    nearly = room - smallest
+    alone = min([q.at(max(int(nearly / q.space) + 1, 1)) for q in queues])  # with the cargo of one of them
+    full, counts = (alone, [q.before(alone) for q in queues]) if alone <= by else (INF, [q.by(by) for q in queues])
+    if len(queues) > 1 and sum([count * q.space for q, count in zip(queues, counts, strict=True)]) > nearly:
+        full = _reached(queues, counts, nearly, "right")
+        counts = [q.before(full) for q in queues]
+    return full, counts
 
 
-def _closing(taker: Taker, queues: list[Queue], smallest: float) -> float:
-    """When the vehicle is full, or has waited as long as its rule says, as far as is known now."""
-    rule, opened = taker.rule, taker.opened
-    patience = max(taker.free_since + rule.empty_after, opened)
-    filled = [q for q in queues if q.waiting]
-    if not filled:
-        return patience
-    if len(filled) == 1 and filled[0].space == smallest:
-        queue = filled[0]
-        first = queue.at(1)
-        enough = queue.at(max(ceil(rule.min_room / queue.space), 1)) if rule.min_room else first
-        full = queue.at(int(taker.room / queue.space))
-    else:
-        first, enough, full = _known_together(filled, taker, smallest)
-    if first > patience:  # nothing came in time
-        return patience
-    since = max(first, opened)
-    if rule.count_from != "first-unit":
-        since = opened if rule.count_from == "opening" else taker.berthed
-    return min(full, max(since + rule.wait, enough, opened))
+def _enough(queues: list[Queue], least: float) -> float:
+    """When cargo for the least load is ready; inf: not in sight."""
+    alone = min([q.at(max(ceil(least / q.space), 1)) for q in queues])
+    if len(queues) == 1:
+        return alone
+    return min(_reached(queues, [q.before(alone) for q in queues], least, "left"), alone)
 
 
-def _known_together(queues: list[Queue], taker: Taker, smallest: float) -> tuple[float, float, float]:
-    """When the first unit, enough for the least load, and a full load of several queues are ready."""
-    least = taker.rule.min_room
-    nearly = taker.room - smallest  # full with the unit that leaves no room for the smallest, or does not fit
-    in_sight = sum([q.waiting * q.space for q in queues])
-    if in_sight <= nearly and (in_sight < least or not least):
-        first = min([q.at(1) for q in queues])
-        return first, INF if least else first, INF
-    most = [min(int(taker.room / q.space) + 1, q.waiting) for q in queues]
-    ready = np.concatenate([q.ready[q.head : q.head + count] for q, count in zip(queues, most, strict=True)])
-    order = ready.argsort(kind="stable")
-    room = np.array([q.space for q in queues]).repeat(most)[order].cumsum()
-
-    def at(position: int) -> float:
-        return ready.item(order.item(position)) if position < len(room) else INF
-
-    first = at(0)
-    enough = at(int(room.searchsorted(least))) if least else first
-    return first, enough, at(int(room.searchsorted(nearly, side="right")))
+def _reached(queues: list[Queue], counts: list[int], room: float, side: Literal["left", "right"]) -> float:
+    """When so many units of each queue fill `room`, or (right) more than that; inf: they do not."""
+    hours = np.concatenate([q.ready[q.head : q.head + n] for q, n in zip(queues, counts, strict=True)])
+    order = hours.argsort(kind="stable")
+    filled = np.array([q.space for q in queues]).repeat(counts)[order].cumsum()
+    n = int(filled.searchsorted(room, side=side))
+    return hours.item(order.item(n)) if n < len(hours) else INF
 
 
-def _share(queues: list[Queue], room: float, now: float) -> list[int]:
-    """How many units each queue gives, in common order of readiness."""
-    counts = [q.fits(room + q.space, now) for q in queues]  # with the first that does not fit: none is passed by
-    if sum([n * q.space for n, q in zip(counts, queues, strict=True)]) <= room:
-        return counts
-    parts = [q.ready[q.head : q.head + count] for q, count in zip(queues, counts, strict=True)]
-    whose = np.arange(len(queues)).repeat(counts)
-    space = np.array([q.space for q in queues]).repeat(counts)
-    order = np.concatenate(parts).argsort(kind="stable")
-    fits = int(space[order].cumsum().searchsorted(room, side="right"))
-    given: list[int] = np.bincount(whose[order[:fits]], minlength=len(queues)).tolist()
-    return given
+def _top_up(queues: list[Queue], counts: list[int], room: float, full: float) -> None:
+    """Of the units that become ready in the hour at which a vehicle is full, the first that fit; none is passed by."""
+    left = room - sum([count * q.space for q, count in zip(queues, counts, strict=True)])
+    for i, queue in enumerate(queues):
+        coming = queue.by(full) - counts[i]
+        fitting = min(int(left / queue.space), coming)
+        counts[i] += fitting
+        if fitting < coming:
+            return
+        left -= fitting * queue.space

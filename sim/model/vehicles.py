@@ -3,20 +3,19 @@ the other end. Trains and ships differ in their numbers, not in their story."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import Floats, Hours, snap
-from sim.model.facilities import HAIR, Pool, Story, Track, Yard
+from sim.model.clock import Actor, Floats, Hours, Ids, Story, Streams, snap
+from sim.model.facilities import HAIR, Pool, Track, Yard
 from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Claim
-from sim.model.stock import INF, Load, Rule, Stock, Taker
+from sim.model.stock import INF, Lane, Load, Part, Rule, Stock, Taker
 from sim.network import Section, load_share
 from sim.scenario.schema import Berths, Effect, Fleet, FleetService
 from sim.scenario.values import Variate
@@ -57,11 +56,21 @@ class Task:
     effect: Effect
     shared: list[float] | None  # when each of the cranes is free, if others use them, too
 
-    def moves(self, loads: list[Load]) -> Hours:
+    def moves(self, cargo: Load) -> Hours:
         """Hours of the move of each unit."""
         if self.each is not None:
             return self.each
-        return _joined([x.traffic.per_unit(self.key, self.hours)[x.ids - x.traffic.base] for x in loads])
+        traffics = [stage.traffic for stage, _ in cargo.parts]
+        edges = accumulate([count for _, count in cargo.parts[:-1]])
+        some = np.split(cargo.ids, list(edges)) if len(traffics) > 1 else [cargo.ids]
+        drawn = [t.per_unit(self.key, self.hours)[ids - t.base] for t, ids in zip(traffics, some, strict=True)]
+        return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
+
+    def work(
+        self, start: float, ready: Floats | None, moves: Hours, count: int, classes: Ids | None = None
+    ) -> tuple[Floats, Floats, float]:
+        """Begin and end of each unit's move, and when all is done, by these cranes: see `handling.work`."""
+        return work(start, ready, moves, count, self.cranes, self.closures, self.effect, classes, self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class Halt:
     load: Task
     pool: Pool
     stock: Stock
+    lane: Lane  # at the stock
     stretches: tuple[Stretch, ...]  # the way to the other stop
     yards: bool  # there are some here
     entering: Closures  # of the terminal where they hold up the phase, else always open
@@ -111,6 +121,7 @@ class Line:
         closures = world.closures(terminal.calendar)
         berths = terminal.berths[stop.berth]
         weather = berths.weather or terminal.weather
+        stock = world.stocks[place, self.fleet.service]
         idle = [world.times.begin] * berths.cranes
         cranes = world.cranes.setdefault((place, stop.berth), idle) if berths.shared else None
         return Halt(
@@ -122,7 +133,8 @@ class Line:
             _task(f"discharge/{place}/{stop.berth}", berths, berths.discharge, closures, weather.discharge, cranes),
             _task(f"load/{place}/{stop.berth}", berths, berths.load, closures, weather.load, cranes),
             world.pools[place, stop.berth],
-            world.stocks[place, self.fleet.service],
+            stock,
+            stock.lane(self.accepts),
             self._stretches(world, service, place),
             bool(terminal.yards),
             closures if weather.enter == "do-not-start" else ALWAYS_OPEN,
@@ -168,58 +180,68 @@ def start_fleets(world: World) -> None:
         places = sorted(line.halts)
         if fleet.train_sets == "unlimited":
             for place in places:
-                world.env.process(form_trains(world, line, line.halts[place]))
+                Actor(world.env, form_trains(world, line, line.halts[place]))
             continue
-        for number in range(fleet.vessels or int(fleet.train_sets or 0)):
-            vehicle = Vehicle(world, line, *own_draws(world, f"{name}/{number}"))
-            vehicle.story = world.env.process(vehicle.shuttle(places[number % 2]))
+        vehicles = fleet.vessels or int(fleet.train_sets or 0)
+        draws = FleetDraws(world.streams, name, vehicles)
+        for number in range(vehicles):
+            vehicle = Vehicle(world, line, *draws.of(number))
+            vehicle.actor = Actor(world.env, vehicle.shuttle(places[number % 2]))
 
 
-def own_draws(world: World, vehicle: str) -> tuple[Draw, Delays]:
-    """Draws addressed by vehicle, purpose and how often it was drawn: its n-th voyage meets the n-th value."""
-    series: dict[str, Iterator[float]] = {}
-    voyages: dict[str, Iterator[Voyage]] = {}
+class FleetDraws:
+    """Draws for the vehicles of a fleet, addressed by vehicle, purpose and how often it was drawn: a vehicle's n-th
+    voyage meets the n-th value. They are drawn ahead for all vehicles together, and again for one that needs more."""
 
-    def values(key: str, variate: Variate, scale: float, count: int) -> Floats:
-        return world.streams.durations(f"vehicle/{vehicle}/{key}", variate, count, scale)
+    def __init__(self, streams: Streams, fleet: str, vehicles: int) -> None:
+        self._streams = streams
+        self._names = [f"vehicle/{fleet}/{number}" for number in range(vehicles)]
+        self._series: dict[str, list[Iterator[float]]] = {}
+        self._voyages: dict[str, list[Iterator[Voyage]]] = {}
 
-    def numbers(key: str, variate: Variate) -> Iterator[float]:
-        for done, count in _ever_more():
-            yield from values(key, variate, 1.0, count).tolist()[done:]
+    def of(self, number: int) -> tuple[Draw, Delays]:
+        """Those of one vehicle."""
 
-    def draw(key: str, variate: Variate) -> float:
-        if key not in series:
-            series[key] = numbers(key, variate)
-        return next(series[key])
+        def draw(key: str, variate: Variate) -> float:
+            if key not in self._series:
+                self._series[key] = self._for_all(lambda names, n: self._values(names, key, variate, 1.0, n).tolist())
+            return next(self._series[key][number])
 
-    def sail(halt: Halt) -> Iterator[Voyage]:
-        for done, count in _ever_more():
-            yield from _voyages(halt, count, lambda k, v, hours, n=count: values(k, v, hours, n))[done:]  # type: ignore[misc]
+        def delays(halt: Halt) -> Voyage:
+            if halt.place not in self._voyages:
+                self._voyages[halt.place] = self._for_all(lambda names, n: self._sail(names, halt, n))
+            return next(self._voyages[halt.place][number])
 
-    def delays(halt: Halt) -> Voyage:
-        if halt.place not in voyages:
-            voyages[halt.place] = sail(halt)
-        return next(voyages[halt.place])
+        return draw, delays
 
-    return draw, delays
+    def _for_all(self, values: Callable[[list[str], int], list[list[Any]]]) -> list[Iterator[Any]]:
+        """What is drawn for each vehicle, without end: a longer draw begins with the shorter one."""
+        first = values(self._names, FIRST_DRAWS)
 
+        def more(name: str) -> Iterator[Any]:
+            done = FIRST_DRAWS
+            while True:
+                yield from values([name], 4 * done)[0][done:]
+                done *= 4
 
-def _ever_more() -> Iterator[tuple[int, int]]:
-    """(drawn before, to be drawn): a longer draw begins with the shorter one."""
-    done, count = 0, FIRST_DRAWS
-    while True:
-        yield done, count
-        done, count = count, 4 * count
+        return [chain(some, more(name)) for some, name in zip(first, self._names, strict=True)]
 
+    def _values(self, names: list[str], key: str, variate: Variate, scale: float, count: int) -> Floats:
+        return self._streams.table([f"{name}/{key}" for name in names], variate, count, scale)
 
-def _voyages(halt: Halt, count: int, values: Callable[[str, Variate, float], Floats]) -> list[Voyage]:
-    """The delays of `count` voyages from a halt, with the values that are drawn for each link."""
-    parts = []
-    for stretch in halt.stretches:
-        late = [np.zeros(count) if law is None else values(key, law, hours) for key, law, hours in stretch.delays]
-        table = np.stack(late, axis=1)
-        parts.append(zip(table.sum(axis=1).tolist(), table.tolist(), strict=True))
-    return list(zip(*parts, strict=True))
+    def _sail(self, names: list[str], halt: Halt, count: int) -> list[list[Voyage]]:
+        """The delays of so many voyages of each vehicle, with the values that are drawn for each link."""
+        parts = []
+        for stretch in halt.stretches:
+            late = [
+                np.zeros((len(names), count)) if law is None else self._values(names, key, law, hours, count)
+                for key, law, hours in stretch.delays
+            ]
+            table = np.stack(late, axis=2)
+            parts.append(
+                [list(zip(*x, strict=True)) for x in zip(table.sum(axis=2).tolist(), table.tolist(), strict=True)]
+            )
+        return [list(zip(*voyages, strict=True)) for voyages in zip(*parts, strict=True)]
 
 
 def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]:
@@ -245,21 +267,25 @@ def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]
     return draw, delays
 
 
-def form_trains(world: World, line: Line, halt: Halt) -> Story:
+def form_trains(world: World, line: Line, halt: Halt) -> Story[None]:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
-        taker = Taker(line.accepts, line.room, halt.rule, world.env.now, world.env.now)
-        loads = yield from halt.stock.load(taker)
-        traffic = loads[0].traffic
-        train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of_first(loads[0].ids)))
-        train.cargo = loads
-        train.story = world.env.process(train.go_once(halt, loads))
+        taker = Taker(line.room, halt.rule, world.env.now, world.env.now)
+        alarm = halt.stock.line_up(halt.lane, taker)
+        if alarm is not None:
+            yield alarm
+        cargo = halt.stock.load(halt.lane)
+        assert cargo is not None
+        traffic = cargo.parts[0][0].traffic
+        train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of_first(cargo.ids)))
+        train.cargo = cargo
+        train.actor = Actor(world.env, train.go_once(halt, cargo))
 
 
 class Vehicle:
     """One train set or ship."""
 
-    story: simpy.Process
+    actor: Actor
 
     def __init__(self, world: World, line: Line, draw: Draw, delays: Delays) -> None:
         self.world = world
@@ -268,256 +294,225 @@ class Vehicle:
         self.line = line
         self.draw = draw
         self.delays = delays
-        self.cargo: list[Load] = []  # on board, or about to be
+        self.cargo: Load | None = None  # on board, or about to be
         self.number = world.recorder.vehicles
         world.recorder.vehicles += 1
         world.vehicles[self.number] = self
 
-    def shuttle(self, place: str) -> Story:
+    def shuttle(self, place: str) -> Story[None]:
         """To and fro for ever."""
-        env, line, cargo = self.env, self.line, list[Load]()
+        env, line, recorder = self.env, self.line, self.recorder
+        cargo: Load | None = None
         now = env.now
         while True:
             halt = line.halts[place]
-            call = self.recorder.call(self.number, line.number, halt.number, now)
+            call = recorder.call(self.number, line.number, halt.number, now)
             claim = None
-            if cargo or not halt.off_berth:
-                claim = yield from self.berth(call, halt, cargo)
-                now = env.now
+            if cargo is not None or not halt.off_berth:
+                call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
+                call.berth, call.berthed = halt.pool.index, now
+                if halt.yards and cargo is not None:
+                    now = yield from self.find_room(cargo, now)
+                call.room = now
                 end = self.discharge(call, halt, cargo, now)
                 if end > now:
-                    yield env.timeout(end - now)
+                    yield end
                 now = call.discharged = end
                 if halt.off_berth:
                     halt.pool.release(claim, now)
                     claim = None
             else:
                 call.brings_nothing()
-            taker = Taker(line.accepts, line.room, halt.rule, call.berthed, now)
-            cargo = self.cargo = yield from halt.stock.load(taker)
-            now = call.closed = taker.closing
-            call.opened = taker.opened
-            if halt.off_berth and cargo:
-                claim = yield from self.berth_again(call, halt, cargo)
-                now = env.now
+            taker = Taker(line.room, halt.rule, call.berthed, now)
+            alarm = halt.stock.line_up(halt.lane, taker)
+            if alarm is not None:
+                yield alarm
+            cargo = self.cargo = halt.stock.load(halt.lane)
+            call.opened, now = taker.opened, taker.closing
+            call.closed = now
+            if halt.off_berth and cargo is not None:
+                call.weather_again, claim, now = yield from self.berth(halt, cargo, now)
+                call.berth, call.reberthed = halt.pool.index, now
             now = yield from self.load_and_leave(call, halt, cargo, now)
             if claim is not None:
                 halt.pool.release(claim, now)
             now = yield from self.run(call, halt, cargo, now)
             place = halt.other
 
-    def go_once(self, halt: Halt, cargo: list[Load]) -> Story:
+    def go_once(self, halt: Halt, cargo: Load) -> Story[None]:
         """A train made up for one load: loads, runs, discharges, and is gone."""
-        env = self.env
-        call = self.recorder.call(self.number, self.line.number, halt.number, env.now)
+        env, line, recorder = self.env, self.line, self.recorder
+        call = recorder.call(self.number, line.number, halt.number, env.now)
         call.brings_nothing()
         call.opened = call.closed = env.now
-        claim = yield from self.berth_again(call, halt, cargo)
-        now = yield from self.load_and_leave(call, halt, cargo, env.now)
+        call.weather_again, claim, now = yield from self.berth(halt, cargo, env.now)
+        call.berth, call.reberthed = halt.pool.index, now
+        now = yield from self.load_and_leave(call, halt, cargo, now)
         halt.pool.release(claim, now)
         now = yield from self.run(call, halt, cargo, now)
-        halt = self.line.halts[halt.other]
-        call = self.recorder.call(self.number, self.line.number, halt.number, now)
-        claim = yield from self.berth(call, halt, cargo)
-        now = env.now
+        halt = line.halts[halt.other]
+        call = recorder.call(self.number, line.number, halt.number, now)
+        call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
+        call.berth, call.berthed = halt.pool.index, now
+        if halt.yards:
+            now = yield from self.find_room(cargo, now)
+        call.room = now
         end = self.discharge(call, halt, cargo, now)
         if end > now:
-            yield env.timeout(end - now)
+            yield end
         call.discharged = end
-        self.recorder.over(call)
+        recorder.over(call)
         halt.pool.release(claim, end)
         del self.world.vehicles[self.number]
 
-    def berth(self, call: Call, halt: Halt, cargo: list[Load]) -> Generator[simpy.Event, Any, Claim]:
-        """Wait for open water and a berth, then for room ashore."""
-        closed, claim = yield from self.enter(halt, cargo, call.arrived)
-        call.weather_in = call.arrived + closed
-        call.berthed = now = self.env.now
-        call.berth = halt.pool.index
-        if halt.yards:
-            for yard, room in self.rooms(cargo).items():
-                turn = yard.ask(room, self.env.now)
-                if turn is not None:
-                    yield turn
-            now = self.env.now
-        call.room = now
-        return claim
-
-    def berth_again(self, call: Call, halt: Halt, cargo: list[Load]) -> Generator[simpy.Event, Any, Claim]:
-        """From the roads or the siding to a berth, to load."""
-        closed, claim = yield from self.enter(halt, cargo, call.closed)
-        call.weather_again = call.closed + closed
-        call.reberthed = self.env.now
-        call.berth = halt.pool.index
-        return claim
-
-    def enter(self, halt: Halt, cargo: list[Load], since: float) -> Generator[simpy.Event, Any, tuple[float, Claim]]:
-        """Wait for open water, for a berth, and for open water once more; returns the closed hours, and the berth."""
-        env, closures = self.env, halt.entering
-        now = env.now
-        closed = closures.next_open(now) - now
-        if closed:
-            yield env.timeout(closed)
-            now = env.now
-        claim, turn = halt.pool.ask(_priority(cargo), since, now)
-        if turn is None and not closed:
-            return closed, claim
+    def berth(self, halt: Halt, cargo: Load | None, now: float) -> Story[tuple[float, Claim, float]]:
+        """Wait for open water, for a berth, and for open water once more; returns `now` put off by the closed hours,
+        the berth, and the hour at which it is there."""
+        closures, since = halt.entering, now
+        opened = closures.next_open(now)
+        if opened > now:
+            yield opened
+        claim, turn = halt.pool.ask(_priority(cargo), since, opened)
+        if turn is None and opened == now:
+            return now, claim, now
+        called = opened
         if turn is not None:
             yield turn
-            now = env.now
-        again = closures.next_open(now) - now
-        if again:
-            yield env.timeout(again)
-        return closed + again, claim
+            called = self.env.now
+        again = closures.next_open(called)
+        if again > called:
+            yield again
+        return opened + (again - called), claim, again
 
-    def rooms(self, cargo: list[Load]) -> dict[Yard, float]:
+    def find_room(self, cargo: Load, now: float) -> Story[float]:
+        """Wait for room ashore in each of the yards that the cargo needs; returns the hour at which there is."""
+        for yard, room in self.rooms(cargo).items():
+            turn = yard.ask(room, now)
+            if turn is not None:
+                yield turn
+                now = self.env.now
+        return now
+
+    def rooms(self, cargo: Load) -> dict[Yard, float]:
         """The yard room that the cargo on board needs here, by yard."""
         rooms: dict[Yard, float] = {}
-        for load in cargo:
-            stages = self.world.stages[load.traffic.index]
-            yard = stages[load.leg + 1].yard if load.leg + 1 < len(stages) else None
+        for stage, count in cargo.parts:
+            yard = stage.following.yard if stage.following is not None else None
             if yard is not None:
-                rooms[yard] = rooms.get(yard, 0.0) + load.room
+                rooms[yard] = rooms.get(yard, 0.0) + count * stage.traffic.space
         return rooms
 
-    def discharge(self, call: Call, halt: Halt, cargo: list[Load], now: float) -> float:
+    def discharge(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> float:
         """All cargo goes ashore; the crane's times are known when it begins. Returns when it is done."""
-        if not cargo:
+        if cargo is None:
             return now
-        moves, end = self.work(halt.discharge, cargo, now, max(now, call.berthed + halt.discharge.fixed))
-        for load, (begins, ends) in zip(cargo, moves, strict=True):
-            traffic, leg, ids = load.traffic, load.leg, load.ids
-            call.space_in += load.room
-            hours = (load.ready, load.lifted, load.loaded, begins, ends, 0.0, 0.0, 0.0)
-            self.recorder.carry((traffic.index, leg, ids, self.origin, call.index, *hours))
-            self.world.land(traffic, leg, ids, ends)
-        self.cargo = []
+        begins, ends, end = self.work(halt.discharge, cargo, now, max(now, call.berthed + halt.discharge.fixed))
+        call.space_in = cargo.room
+        hours = (cargo.ready, cargo.lifted, cargo.loaded, begins, ends, 0.0, 0.0, 0.0)
+        self.recorder.carry((cargo.parts, cargo.ids, self.origin, call.index, *hours))
+        self.world.land(cargo.parts, cargo.ids, ends)
+        self.cargo = None
         return end
 
-    def load_and_leave(
-        self, call: Call, halt: Halt, cargo: list[Load], now: float
-    ) -> Generator[simpy.Event, Any, float]:
+    def load_and_leave(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Story[float]:
         """Cranes began with the first box that was there; now the load is known, and with it their times. Then wait
         for open water, and go: the room in the yard is free again. Returns the hour."""
         start, moored = now, call.reberthed
         if not halt.off_berth:
             call.weather_again = call.reberthed = now
             start, moored = call.opened, call.berthed
-        if cargo:
+        if cargo is not None:
             if halt.off_berth or not call.space_in:
                 start = max(start, moored + halt.load.fixed)
-            moves, end = self.work(halt.load, cargo, now, start, in_turn=True)
-            for load, hours in zip(cargo, moves, strict=True):
-                load.lifted, load.loaded = hours
+            cargo.lifted, cargo.loaded, end = self.work(halt.load, cargo, now, start, in_turn=True)
             if end > now:
-                yield self.env.timeout(end - now)
+                yield end
                 now = end
-            call.space_out = sum([load.room for load in cargo])
+            call.space_out = cargo.room
         call.loaded = now
         opened = halt.leaving.next_open(now)
         if opened > now:
-            yield self.env.timeout(opened - now)
+            yield opened
             now = opened
         call.weather_out = now
-        if halt.yards:
-            for load in cargo:
-                yard = self.world.stages[load.traffic.index][load.leg].yard
-                if yard is not None:
-                    yard.give_back(load.room, now)
+        if halt.yards and cargo is not None:
+            for stage, count in cargo.parts:
+                if stage.yard is not None:
+                    stage.yard.give_back(count * stage.traffic.space, now)
         self.origin = call.index
         self.recorder.over(call)
         self.recorder.trips += 1
         return now
 
     def work(
-        self, task: Task, loads: list[Load], now: float, start: float, *, in_turn: bool = False
-    ) -> tuple[list[tuple[Hours, Hours]], float]:
-        """Begin and end of each unit's move, by load, and when all is done. Either all units are there from the start,
-        in the order of `loads`, or they come in turn: priority first, then in order of readiness."""
+        self, task: Task, cargo: Load, now: float, start: float, *, in_turn: bool = False
+    ) -> tuple[Hours, Hours, float]:
+        """Begin and end of each unit's move, and when all is done. Either all units are there from the start, in the
+        order of discharge, or they come in turn: priority first, then in order of readiness."""
         if task.whole:
-            begin = max(start, now)
             hours = self.draw(task.key, task.hours) if task.each is None else task.each
-            begin, end = work_whole(begin, hours, task.closures, task.effect)
-            return [(begin, end)] * len(loads), end
-        if len(loads) == 1:
-            load = loads[0]
-            ready = _each(load) if in_turn else None
-            begins, ends, done = work(
-                start,
-                ready,
-                task.moves(loads),
-                len(load.ids),
-                task.cranes,
-                task.closures,
-                task.effect,
-                None,
-                task.shared,
-            )
-            return [(begins, ends)], done
-        edges = [0, *accumulate([len(load.ids) for load in loads])]
-        moves, ready, ranks, order = task.moves(loads), None, None, None
-        if in_turn:
-            ready = np.concatenate([_each(load) for load in loads])
-            ranks = np.repeat([load.traffic.priority for load in loads], [len(load.ids) for load in loads])
-            order = np.lexsort((ready, ranks))
-            ready, ranks = ready[order], ranks[order] if ranks[0] != ranks[-1] else None
-            moves = moves if isinstance(moves, float) else moves[order]
-        begins, ends, done = work(
-            start, ready, moves, edges[-1], task.cranes, task.closures, task.effect, ranks, task.shared
-        )
-        if order is not None:
-            back = order.argsort()
-            begins, ends = begins[back], ends[back]
-        return [(begins[a:b], ends[a:b]) for a, b in pairwise(edges)], done
+            begin, end = work_whole(max(start, now), hours, task.closures, task.effect)
+            return begin, end, end
+        moves = task.moves(cargo)
+        ready = cargo.ready if in_turn else start
+        if isinstance(ready, float):
+            return task.work(max(start, ready), None, moves, len(cargo.ids))
+        if len(cargo.parts) == 1:
+            return task.work(start, ready, moves, len(cargo.ids))
+        order, classes = _in_order_of_loading(cargo.parts, ready)
+        moves = moves if isinstance(moves, float) else moves[order]
+        begins, ends, done = task.work(start, ready[order], moves, len(order), classes)
+        back = order.argsort()
+        return begins[back], ends[back], done
 
-    def run(self, call: Call, halt: Halt, cargo: list[Load], now: float) -> Generator[simpy.Event, Any, float]:
+    def run(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Story[float]:
         """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
         env, recorder, t = self.env, self.recorder, now
         for stretch, (late, delays) in zip(halt.stretches, self.delays(halt), strict=True):
             path = entered = t
             if stretch.track is not None:
                 if t > now:
-                    yield env.timeout(t - now)
+                    yield t
                     now = t
                 path, entered = stretch.track.enter(t, stretch.direction)
-            recorder.stretches.fromlist([call.index, stretch.index, t, path, entered])
-            recorder.delays.fromlist(delays)
+            recorder.stretches.fresh.extend((call.index, stretch.index, t, path, entered))
+            recorder.delays.fresh.extend(delays)
             t = entered + stretch.hours + late
-            if stretch.border is not None and cargo:
+            if stretch.border is not None and cargo is not None:
                 t = yield from self.cross(call, stretch.border, cargo, t)
                 now = env.now
         if t > now:
-            yield env.timeout(t - now)
+            yield t
         return t
 
-    def cross(self, call: Call, place: str, cargo: list[Load], t: float) -> Generator[simpy.Event, Any, float]:
+    def cross(self, call: Call, place: str, cargo: Load, t: float) -> Story[float]:
         """The whole train stops at a border from `t` until its papers are done; returns that hour."""
         env, desk = self.env, self.world.borders[place]
-        first = cargo[0]
-        hours = desk.hours(first.traffic).item(first.traffic.block_of_first(first.ids))
+        traffic = cargo.parts[0][0].traffic
+        hours = desk.hours(traffic).item(traffic.block_of_first(cargo.ids))
         if desk.pool is None:
             granted, end = t, desk.done(t, hours)
         else:
             if t > env.now:
-                yield env.timeout(t - env.now)
-            claim, turn = desk.pool.ask(_priority(cargo), t, t)
+                yield t
+            claim, turn = desk.pool.ask(cargo.priority, t, t)
             if turn is not None:
                 yield turn
             granted, end = env.now, desk.done(env.now, hours)
-            yield env.timeout(end - granted)
+            yield end
             desk.pool.release(claim, end)
-        self.recorder.stops.fromlist([call.index, self.world.place_number[place], t, granted, end])
+        self.recorder.stops.fresh.extend((call.index, self.world.place_number[place], t, granted, end))
         return end
 
 
-def _priority(cargo: list[Load]) -> int:
-    return cargo[0].traffic.priority if cargo else 1  # the loads stand in order of rank
+def _in_order_of_loading(parts: list[Part], ready: Floats) -> tuple[Ids, Ids | None]:
+    """Positions of the units, priority first, then by readiness; and their classes, if there are several."""
+    if parts[0][0].traffic.priority == parts[-1][0].traffic.priority:
+        return ready.argsort(kind="stable"), None
+    classes = np.repeat([stage.traffic.priority for stage, _ in parts], [count for _, count in parts])
+    order = np.lexsort((ready, classes))
+    return order, classes[order]
 
 
-def _each(load: Load) -> Floats:
-    """When each unit of a load is ready."""
-    return load.ready if isinstance(load.ready, np.ndarray) else np.full(len(load.ids), load.ready)
-
-
-def _joined(parts: list[Floats]) -> Floats:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _priority(cargo: Load | None) -> int:
+    return 1 if cargo is None else cargo.priority

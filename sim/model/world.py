@@ -5,20 +5,18 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-import simpy
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
 from sim.model.carriers import Section, carry, queues_on
-from sim.model.clock import Floats, Hours, Ids, Streams, snap
+from sim.model.clock import Actor, Clock, Floats, Hours, Ids, Story, Streams, snap
 from sim.model.demand import Traffic
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
-from sim.model.facilities import Pool, Story, Track, Yard
-from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table, uses_table
-from sim.model.stock import Stock
+from sim.model.facilities import Pool, Track, Yard
+from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table
+from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets
 from sim.network import Network
 from sim.scenario.schema import Documents, FleetService, Terminal
@@ -28,35 +26,27 @@ def simulate(network: Network, replication: int = 0, *, check: bool = False) -> 
     """Run one replication of a scenario and return its journal. The same seed and replication give the same journal
     to the bit. `check`: account for every box, vehicle and place after every event, which is slow; raises
     ConservationError."""
-    from sim.model.check import CheckedWorld  # it is made of what stands here
-
-    world = (CheckedWorld if check else World)(network, replication)
     collecting = gc.isenabled()
     gc.disable()  # a run makes few cycles, and looking for them would take a fifth of its time
     try:
-        world.env.run(until=world.times.end)
-        world.go_alone()
+        world = _checked(network, replication) if check else World(network, replication)
+        world.run()
+        return world.journal()
     finally:
         if collecting:
             gc.enable()
-    return world.journal()
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What the units of one traffic meet on one leg of their way."""
+def _checked(network: Network, replication: int) -> World:
+    from sim.model.check import CheckedWorld  # made of what stands here, and rarely asked for
 
-    stock: Stock | None  # where they wait for a vehicle; none: they go by themselves
-    yard: Yard | None  # where they stand meanwhile
-    desk: Desk | None  # at the end of the leg, before the next one
-    queues: bool  # if they go by themselves: at a border on the way
-    alone: bool  # from here to the end of the way they share nothing with others
+    return CheckedWorld(network, replication)
 
 
 class World:
     """The state of one replication."""
 
-    environment = simpy.Environment
+    environment = Clock
 
     def __init__(self, network: Network, replication: int) -> None:
         model = network.model
@@ -80,6 +70,7 @@ class World:
         counts = [t.count for t in self.traffic]
         self.finished = np.full(sum(counts), np.nan)  # of each unit
         self.itinerary = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        orders = np.repeat(np.array([t.order for t in self.traffic], np.int32), counts)
         self.pools: dict[tuple[str, str], Pool] = {}
         self.sections: dict[tuple[str, str], list[Section]] = {}  # of consignments that go by themselves
         self.timetables: dict[str, tuple[Floats, Floats, Floats]] = {}
@@ -90,17 +81,17 @@ class World:
         self._build_places()
         self.tracks = self._build_tracks()
         self.stocks = {
-            (place, name): Stock(self.env, self.traffic, self.itinerary, place, name)
+            (place, name): Stock(self.env, self.traffic, orders, place, name)
             for name, service in model.services.items()
             if isinstance(service, FleetService)
             for place in service.stops
         }
         self.stages = [self._stages(t) for t in self.traffic]
-        self._alone: dict[tuple[int, int], list[tuple[Ids, Hours]]] = {}
+        self._alone: dict[Stage, list[tuple[Ids, Hours]]] = {}
         self.vehicles: dict[int, Vehicle] = {}  # that there are now, by number
         start_fleets(self)
         for t in sorted(self.traffic, key=lambda t: t.rank):
-            self._forward(t, 0, t.ids, t.released)
+            self._forward(self.stages[t.index][0], t.ids, t.released)
 
     def closures(self, calendar: str | None) -> Closures:
         """The closed windows of a calendar in this replication; none: always open."""
@@ -119,56 +110,66 @@ class World:
             self._closures[key] = outside(window, self.times)
         return self._closures[key]
 
-    def land(self, traffic: Traffic, leg: int, ids: Ids, landed: Hours) -> None:
+    def land(self, parts: list[Part], ids: Ids, landed: Hours) -> None:
         """Units stand at the end of a leg at the times `landed`, known ahead: they have arrived, or go on."""
-        stages = self.stages[traffic.index]
-        if leg + 1 == len(stages):
-            self.finished[ids] = landed
-            return
-        desk = stages[leg].desk
-        if stages[leg + 1].alone and (desk is None or desk.pool is None):
-            self._alone.setdefault((traffic.index, leg), []).append((ids, landed))
-        elif desk is None:
-            self._forward(traffic, leg + 1, ids, landed)
-        elif desk.pool is None:
-            self._forward(traffic, leg + 1, ids, desk.release(traffic, ids, landed))
-        else:
-            for these, at in _consignments(traffic, ids, np.broadcast_to(landed, len(ids))):
-                self.env.process(self._papers(desk, traffic, leg, these, at))
+        begin = 0
+        for stage, count in parts:
+            some, at = ids, landed
+            if len(parts) > 1:
+                end = begin + count
+                some, at = ids[begin:end], landed if isinstance(landed, float) else landed[begin:end]
+                begin = end
+            desk, following = stage.desk, stage.following
+            if following is None:
+                self.finished[some] = at
+            elif following.alone and (desk is None or desk.pool is None):
+                self._alone.setdefault(stage, []).append((some, at))
+            elif desk is None:
+                self._forward(following, some, at)
+            elif desk.pool is None:
+                self._forward(following, some, desk.release(stage.traffic, some, at))
+            else:
+                for these, hours in _consignments(stage.traffic, some, np.broadcast_to(at, len(some))):
+                    Actor(self.env, self._papers(desk, following, these, hours))
 
-    def go_alone(self) -> None:
-        """Nobody waits for what shares nothing any more: after the run it goes to its destination, all at once."""
+    def run(self) -> None:
+        """All that happens until the run ends. Nobody waits for what shares nothing any more: it goes to its
+        destination after the run, all at once."""
+        self.env.go(self.times.end)
         while self._alone:
-            (index, leg), parcels = self._alone.popitem()
-            traffic, desk = self.traffic[index], self.stages[index][leg].desk
-            ids = np.concatenate([parcel[0] for parcel in parcels])
+            stage, parcels = self._alone.popitem()
+            assert stage.following is not None
+            ids = np.concatenate([these for these, _ in parcels])
             ready = np.concatenate([np.broadcast_to(landed, len(these)) for these, landed in parcels])
-            self._forward(traffic, leg + 1, ids, ready if desk is None else desk.release(traffic, ids, ready))
+            if stage.desk is not None:
+                ready = stage.desk.release(stage.traffic, ids, ready)
+            self._forward(stage.following, ids, ready)
 
-    def _forward(self, traffic: Traffic, leg: int, ids: Ids, ready: Hours) -> None:
-        """Units are ready for their next leg: they wait for a vehicle, or go by themselves."""
-        stock = self.stages[traffic.index][leg].stock
+    def _forward(self, stage: Stage, ids: Ids, ready: Hours) -> None:
+        """Units are ready for a leg: they wait for a vehicle, or go by themselves."""
         if not len(ids):
             return
-        if stock is not None:
-            stock.add(traffic, leg, ids, ready)
+        if stage.stock is not None:
+            stage.stock.add(stage, ids, ready)
             return
         at = np.broadcast_to(ready, len(ids))
-        if self.stages[traffic.index][leg].queues:
-            for these, ready in _consignments(traffic, ids, at):
-                self.env.process(carry(self, traffic, leg, these, ready))
+        if stage.queues:
+            for these, hours in _consignments(stage.traffic, ids, at):
+                Actor(self.env, carry(self, stage, these, hours))
         else:
-            deque(carry(self, traffic, leg, ids, at), maxlen=0)  # it waits for nothing
+            deque(carry(self, stage, ids, at), maxlen=0)  # it waits for nothing
 
     def _stages(self, traffic: Traffic) -> list[Stage]:
         stages: list[Stage] = []
-        alone = True
+        following, alone = None, True
         for number, leg in reversed(list(enumerate(traffic.itinerary.legs))):
             desk = self.desks.get(leg.destination)
             stock = self.stocks.get((leg.origin, leg.service))
             queues = queues_on(self, leg.service, leg.origin)
-            alone = alone and stock is None and not queues and (not stages or desk is None or desk.pool is None)
-            stages.insert(0, Stage(stock, self._find_yard(traffic, number), desk, queues, alone))
+            alone = alone and stock is None and not queues and (not following or desk is None or desk.pool is None)
+            yard = self._find_yard(traffic, number)
+            following = Stage(traffic, number, stock, yard, desk, queues, alone, following)
+            stages.insert(0, following)
         return stages
 
     def _find_yard(self, traffic: Traffic, leg: int) -> Yard | None:
@@ -182,10 +183,10 @@ class World:
                 return self.yards[place, name]
         return None
 
-    def _papers(self, desk: Desk, traffic: Traffic, leg: int, ids: Ids, landed: Floats) -> Story:
-        """A consignment queues at a desk with few servers."""
-        released = yield from desk.queue(self.env, traffic, ids, landed)
-        self._forward(traffic, leg + 1, ids, released)
+    def _papers(self, desk: Desk, following: Stage, ids: Ids, landed: Floats) -> Story[None]:
+        """A consignment queues at a desk with few servers, and goes on."""
+        released = yield from desk.queue(self.env, following.traffic, ids, landed)
+        self._forward(following, ids, released)
 
     def _facility(self, place: str, name: str, capacity: float) -> int:
         self.facilities.append(f"{place}/{name}")
@@ -248,7 +249,7 @@ class World:
             segments_table(recorder),
             table(recorder.stops, STOPS),
             recorder.all_parcels(),
-            uses_table(recorder.uses, self.times.end),
+            recorder.uses_table(self.times.end),
             table(recorder.rooms, ROOMS),
             names,
             np.array(self.capacities),

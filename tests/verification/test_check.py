@@ -17,7 +17,7 @@ from sim.model import simulate
 from sim.model.check import ConservationError
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Yard
-from sim.model.stock import Queue, Stock
+from sim.model.stock import Lane, Queue, Stock
 from sim.model.vehicles import Vehicle
 from sim.model.world import World
 from sim.network import Network, build
@@ -54,14 +54,8 @@ def lose_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
 def double_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
     add = Stock.add
 
-    def twice(stock: Stock, traffic: Any, leg: int, ids: Any, ready: Any) -> None:
-        add(
-            stock,
-            traffic,
-            leg,
-            np.append(ids, ids[0]),
-            ready if isinstance(ready, float) else np.append(ready, ready[0]),
-        )
+    def twice(stock: Stock, stage: Any, ids: Any, ready: Any) -> None:
+        add(stock, stage, np.append(ids, ids[0]), ready if isinstance(ready, float) else np.append(ready, ready[0]))
 
     monkeypatch.setattr(Stock, "add", twice)
 
@@ -98,13 +92,18 @@ def leave_a_box_on_board(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def take_what_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    fits = Queue.fits
-    monkeypatch.setattr(Queue, "fits", lambda queue, room, now: fits(queue, room, now + 1e6))
+    by = Queue.by
+    monkeypatch.setattr(Queue, "by", lambda queue, hour: by(queue, hour + 1e6))
 
 
 def overload(monkeypatch: pytest.MonkeyPatch) -> None:
-    fits = Queue.fits
-    monkeypatch.setattr(Queue, "fits", lambda queue, room, now: fits(queue, 1.5 * room, now))
+    foresee = Lane.foresee
+
+    def more(lane: Lane, taker: Any, now: float) -> float:
+        taker.room *= 1.5
+        return foresee(lane, taker, now)
+
+    monkeypatch.setattr(Lane, "foresee", more)
 
 
 def release_a_berth_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,9 +147,9 @@ def release_papers_before_landing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lose_papers(monkeypatch: pytest.MonkeyPatch) -> None:
-    def of_all_but_one(world: World, desk: Desk, traffic: Any, leg: int, ids: Any, landed: Any) -> Any:
-        released = yield from desk.queue(world.env, traffic, ids, landed)
-        world._forward(traffic, leg + 1, ids[1:], released)
+    def of_all_but_one(world: World, desk: Desk, following: Any, ids: Any, landed: Any) -> Any:
+        released = yield from desk.queue(world.env, following.traffic, ids, landed)
+        world._forward(following, ids[1:], released)
 
     monkeypatch.setattr(World, "_papers", of_all_but_one)
 
