@@ -144,7 +144,8 @@ def choose_finalists(problem: Problem, samples: Samples, tried: Sequence[Choice]
     """Those that may be the cheapest to meet the goals, the cheapest first.
 
     Left out are what clearly missed in the search, and what is dearer than several that clearly met. If still too
-    many remain, these several and the likeliest others are chosen; if none, those that missed by least.
+    many remain, these several are chosen, then those that are cheaper than they are, the likeliest first; if none,
+    those that missed by least.
     """
     numbers, in_order = searched(problem), sorted(tried, key=lambda choice: (problem.cost(choice), choice))
     rungs = [c for c in in_order if judge(problem, samples, c, numbers, 1 - problem.confidence)[0] == "meets"][:RUNGS]
@@ -159,7 +160,8 @@ def choose_finalists(problem: Problem, samples: Samples, tried: Sequence[Choice]
     if not possible:
         by_miss = sorted(in_order, key=lambda choice: _worst(problem, samples, choice, numbers))
         possible = by_miss[: min(NEAREST, problem.finalists)]
-    likely = sorted(possible, key=lambda choice: _doubt(problem, samples, choice, numbers))
+    first = problem.cost(rungs[0]) if rungs else math.inf
+    likely = sorted(possible, key=lambda c: (problem.cost(c) > first, _doubt(problem, samples, c, numbers)))
     chosen = set(list(dict.fromkeys([*rungs, *likely]))[: problem.finalists])
     return [choice for choice in in_order if choice in chosen]
 
