@@ -235,16 +235,11 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
     axes.plot(searched[goal.column], searched["musd"], "o", color=PALE, markersize=4)
     _bars(axes, confirmed, goal.column)
     axes.plot(front[goal.column], front["musd"], color=PALETTE[0], linewidth=1, drawstyle="steps-pre")
-    for letter, row in zip(letters(len(front)), front.to_dict("records"), strict=True):
+    for letter, row in shown:
         axes.annotate(
-            letter,
-            (row[goal.column], row["musd"]),
-            (6, 5),
-            textcoords="offset points",
-            size=9,
-            weight="bold",
-            color=INK,
-        )
+            letter, (row[goal.column], row["cost"] / 1e6), (7, 4), textcoords="offset points", size=9, weight="bold",
+            color=INK, annotation_clip=True,
+        )  # fmt: skip
     winner = confirmed[confirmed["winner"]]
     axes.plot(winner[goal.column], winner["musd"], "D", color=PALETTE[1], markersize=8, markeredgecolor=INK, zorder=5)
     _matrix(sheet, plan, shown)
