@@ -41,7 +41,7 @@ SAID = {
     "misses": "misses it",
     "open": "not shown",
     "unknown": "not known: boxes had not arrived, or runs failed",
-    "search": "search only",
+    "search": "no finalist",
 }
 PICTURE = "cost-and-outcome"
 LABELS, PANEL, ROW = 3.6, 3.6, 0.2  # inches: names of the levers, height of the plot, height of a row
@@ -64,35 +64,40 @@ def dry_table(plan: OptimisationPlan, found: Mapping[str, Any]) -> RenderableTyp
 def optimise_table(result: OptimisationResult) -> RenderableType:
     """What was found, in words, and the finalists and the efficient set as a table."""
     goal = result.plan.problem.goals[0]
+    rows = shown_rows(result)
     table = plain_table(
-        Column("", width=1), Column("a year", justify="right"), Column(unit_of(goal.column), justify="right"),
+        Column(""), Column("a year", justify="right"), Column(unit_of(goal.column), justify="right"),
         Column("±", justify="right"), Column("bound", justify="right"), Column("runs", justify="right"),
-        Column("target"), Column("measures"),
+        Column("target"),
     )  # fmt: skip
-    for row in shown_rows(result).to_dict("records"):
+    for letter, row in rows:
         table.add_row(
-            "★" if row["winner"] else "·" if row["efficient"] else "",
+            letter + _mark(row),
             shown_cost(row["cost"]),
             _number(row[goal.column]),
             _number((row[f"{goal.column} high"] - row[f"{goal.column} low"]) / 2),
             _number(row[f"{goal.column} bound"]),
             str(row["confirmed"] or row["searched"]),
             SAID[row["status"]].partition(":")[0],
-            Text(measures(result.plan, row)),
         )
-    notes = [Text(f"\n{line}") for line in story(result)]
+    columns = [(letter, row) for letter, row in rows if row["efficient"] or row["winner"]]
+    levels = plain_table(Column("measures"), *(Column(letter + _mark(row), justify="right") for letter, row in columns))
+    for factor in result.plan.sweep.factors:
+        levels.add_row(key_of(factor), *(symbol(factor, row[factor.name]) for _, row in columns))
     return Group(
         Text(result.plan.sweep.title, style="bold"),
         Text(_targets(result.plan)),
-        *notes,
+        *(Text(f"\n{line}") for line in story(result)),
         Text(f"\n{describe(goal.column)}"),
         table,
+        Text(),
+        *([levels] if columns else []),
         Text(f"\n{LEGEND}", style="dim"),
     )
 
 
 LEGEND = (
-    "★ the cheapest that meets the target; · efficient: none that is cheaper is as good. ± is half of the 95 % "
+    "★ the cheapest that meets the target; ° efficient: none that is cheaper is as good. ± is half of the 95 % "
     "interval over the fresh replications that all have in common; the bound is that of the last step, over all of its "
     "own, and holds for all finalists together."
 )
@@ -149,10 +154,12 @@ def measures(plan: OptimisationPlan, row: Row) -> str:
     return "; ".join(taken) or "nothing is changed"
 
 
-def shown_rows(result: OptimisationResult) -> pd.DataFrame:
-    """The candidates that are worth a look: finalists and the efficient set; before the end, all."""
+def shown_rows(result: OptimisationResult) -> list[tuple[str, Row]]:
+    """What is worth a look, each with a letter: the finalists and the efficient set; before the end, all."""
     frame = result.candidates
-    return frame if result.verdict is None else frame[(frame["status"] != "search") | frame["efficient"]]
+    if result.verdict is not None:
+        frame = frame[(frame["status"] != "search") | frame["efficient"]]
+    return list(zip(letters(len(frame)), frame.to_dict("records"), strict=True))
 
 
 def optimise_json(result: OptimisationResult) -> dict[str, Any]:
@@ -201,16 +208,18 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
     frame = result.candidates.assign(musd=result.candidates["cost"] / 1e6)
     confirmed = frame[(frame["confirmed"] > 0) & frame[goal.column].notna()]
     front = confirmed[confirmed["efficient"]]
+    shown = [(letter, row) for letter, row in shown_rows(result) if row["efficient"] or row["winner"]]
     rows = len(plan.sweep.factors) + 2
     bottom = FOOT + ROW * rows + 0.75
     beyond = _limits(frame, confirmed, goal)
     hidden = frame[~frame[goal.column].between(*beyond)]
     reading = (
         "Each dot is a set of measures; pale: tried in the search only. Bars: 95 % intervals over fresh years, the "
-        "same for all,\nso that differences are surer than they look. Letters: the efficient set, listed below. "
-        f"Diamond: the cheapest shown to meet the target. {_hidden(hidden, goal)}"
+        "same for all,\nso that differences are surer than they look. Line: the efficient set, listed below. "
+        "Diamond: the cheapest shown to meet the target."
     )
     foot = f"{plan.scenario.model.title} · {len(frame)} sets, {len(result.runs)} runs · model {result.model}"
+    foot += _hidden(hidden, goal)
     sheet = Sheet(foot, plan.sweep.title, reading, HEAD + PANEL + bottom)
     axes = sheet.panel(0.75, bottom, WIDTH - 1.0, PANEL)
     axes.set_xlim(*beyond)
@@ -226,19 +235,14 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
     axes.plot(searched[goal.column], searched["musd"], "o", color=PALE, markersize=4)
     _bars(axes, confirmed, goal.column)
     axes.plot(front[goal.column], front["musd"], color=PALETTE[0], linewidth=1, drawstyle="steps-pre")
-    for letter, row in zip(letters(len(front)), front.to_dict("records"), strict=True):
+    for letter, row in shown:
         axes.annotate(
-            letter,
-            (row[goal.column], row["musd"]),
-            (6, 5),
-            textcoords="offset points",
-            size=9,
-            weight="bold",
-            color=INK,
-        )
+            letter, (row[goal.column], row["cost"] / 1e6), (7, 4), textcoords="offset points", size=9, weight="bold",
+            color=INK, annotation_clip=True,
+        )  # fmt: skip
     winner = confirmed[confirmed["winner"]]
     axes.plot(winner[goal.column], winner["musd"], "D", color=PALETTE[1], markersize=8, markeredgecolor=INK, zorder=5)
-    _matrix(sheet, plan, front.to_dict("records"))
+    _matrix(sheet, plan, shown)
     return sheet
 
 
@@ -256,16 +260,19 @@ def _limits(frame: pd.DataFrame, confirmed: pd.DataFrame, goal: Goal) -> tuple[f
     if confirmed.empty:
         ends += [x for x in frame[goal.column] if math.isfinite(x)]
     low, high = min(ends), max(ends)
+    if goal.sense > 0 and low < 2 * goal.limit < high:
+        high = 2 * goal.limit  # what is so far from the target would leave no room for the rest
     room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     return low - room, high + room
 
 
 def _hidden(hidden: pd.DataFrame, goal: Goal) -> str:
+    """How many candidates have no place in the plot."""
     unknown = int(hidden[goal.column].isna().sum())
     beyond = len(hidden) - unknown
-    parts = [f"{beyond} sets lie outside"] if beyond else []
-    parts += [f"{unknown} have no figure, since too many boxes had not arrived"] if unknown else []
-    return f"{' and '.join(parts)}." if parts else ""
+    parts = [f" · {beyond} lie outside"] if beyond else []
+    parts += [f" · {unknown} without a figure, as too many boxes had not arrived"] if unknown else []
+    return "".join(parts)
 
 
 def _bars(axes: Axes, rows: pd.DataFrame, column: str) -> None:
@@ -277,20 +284,20 @@ def _bars(axes: Axes, rows: pd.DataFrame, column: str) -> None:
         axes.plot(row[column], row["musd"], "o", color=colour, markersize=5)
 
 
-def _matrix(sheet: Sheet, plan: OptimisationPlan, front: Sequence[Row]) -> None:
-    """Below the plot: the level of each lever in each set of the efficient set. Words are told by dots."""
+def _matrix(sheet: Sheet, plan: OptimisationPlan, front: Sequence[tuple[str, Row]]) -> None:
+    """Below the plot: the level of each lever in each set of the efficient set, and in the winner."""
     factors = plan.sweep.factors
     rows = len(factors) + 2
     axes = sheet.panel(LABELS, FOOT, WIDTH - LABELS - 0.2, ROW * rows)
     axes.set_axis_off()
     axes.set_xlim(-0.5, max(len(front), 8) - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
-    heads = ["", "million USD a year", *map(_key, factors)]
+    heads = ["", "million USD a year", *map(key_of, factors)]
     for y, head in enumerate(heads):
         axes.annotate(head, (0, y), (-8 - 72 * 0.3, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
                       size=7, color=INK if y > 1 else GREY, ha="right", va="center")  # fmt: skip
     goal = plan.problem.goals[0].column
-    for x, (letter, row) in enumerate(zip(letters(len(front)), front, strict=True)):
+    for x, (letter, row) in enumerate(front):
         best = row["winner"]
         colour = PALETTE[1] if best else INK
         axes.text(
@@ -298,14 +305,21 @@ def _matrix(sheet: Sheet, plan: OptimisationPlan, front: Sequence[Row]) -> None:
         )
         axes.text(x, 1, f"{row['cost'] / 1e6:.4g}", size=7, color=GREY, ha="center", va="center")
         for y, factor in enumerate(factors, start=2):
-            level = row[factor.name]
-            at = factor.levels.index(level)
-            text = ("●" * at if isinstance(level, str) else show_level(level)) if at else "·"
-            axes.text(x, y, text, size=7, color=colour if at else GREY, ha="center", va="center")
+            text = symbol(factor, row[factor.name])
+            axes.text(x, y, text, size=7, color=GREY if text == UNCHANGED else colour, ha="center", va="center")
 
 
-def _key(factor: Factor) -> str:
-    """The name of a lever in the matrix; what its dots stand for."""
+UNCHANGED = "·"
+
+
+def symbol(factor: Factor, level: Any) -> str:
+    """A level in a narrow column: the number; for words so many dots, which `key_of` explains."""
+    at = factor.levels.index(level)
+    return ("●" * at if isinstance(level, str) else show_level(level)) if at else UNCHANGED
+
+
+def key_of(factor: Factor) -> str:
+    """The name of a lever, and what its dots stand for."""
     if not isinstance(factor.levels[0], str):
         return f"{factor.title}{f', {factor.unit}' if factor.unit else ''}"
     dots = ", ".join(f"{'●' * at} {level}" for at, level in enumerate(factor.levels) if at)
@@ -325,17 +339,19 @@ def _page(result: OptimisationResult) -> str:
         lines += [f"![Cost over outcome of each set of measures]({PICTURE}.png)", ""]
     unit = unit_of(goal.column)
     lines += [f"## The {'finalists and the efficient set' if result.verdict else 'candidates so far'}", ""]
-    lines += [f"| | cost | {describe(goal.column)}, {unit} | 95 % interval | bound | fresh runs | target | measures |"]
-    lines += ["| --- | ---: | ---: | --- | ---: | ---: | --- | --- |"]
-    rows = shown_rows(result).to_dict("records")
-    marks = iter(letters(len(rows)))
-    for row in rows:
-        mark = next(marks) if row["efficient"] else ""
+    lines += [f"| | cost | {describe(goal.column)}, {unit} | 95 % interval | bound | fresh runs | target |"]
+    lines += ["| --- | ---: | ---: | --- | ---: | ---: | --- |"]
+    rows = shown_rows(result)
+    for letter, row in rows:
         value, low, high, bound = (_number(row[goal.column + end]) for end in ("", " low", " high", " bound"))
-        cells = [f"**{mark} ★**" if row["winner"] else mark, shown_cost(row["cost"]), value, f"{low} to {high}", bound,
-                 str(row["confirmed"]), SAID[row["status"]], measures(plan, row)]  # fmt: skip
+        cells = [f"{letter} {_mark(row)}".strip(), shown_cost(row["cost"]), value, f"{low} to {high}", bound,
+                 str(row["confirmed"]), SAID[row["status"]]]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"{LEGEND} Letters are those of the efficient set in the picture.", "", "## The levers", ""]
+    lines += ["", f"| measures | {' | '.join(letter for letter, _ in rows)} |", f"| --- |{' --- |' * len(rows)}"]
+    for factor in plan.sweep.factors:
+        levels = (symbol(factor, row[factor.name]) for _, row in rows)
+        lines.append(f"| {key_of(factor)} | {' | '.join(levels)} |")
+    lines += ["", f"{LEGEND} A point in the middle: the cheapest level.", "", "## The levers", ""]
     lines += ["| lever | levels and what they cost |", "| --- | --- |"]
     lines += [f"| {title} | {levels} |" for title, levels in _priced(plan)]
     lines += ["", "## Files", "", *(f"- `{name}.csv, .parquet`: {what}" for name, what in FRAMES.items())]
@@ -386,6 +402,10 @@ def _fates(rows: Sequence[Row]) -> str:
     }
     counts = {word: sum(row["status"] == status for row in rows) for status, word in words.items()}
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+
+def _mark(row: Row) -> str:
+    return "★" if row["winner"] else "°" if row["efficient"] else ""
 
 
 def _level(factor: Factor, level: Any) -> str:

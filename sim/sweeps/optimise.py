@@ -33,7 +33,7 @@ BATCH = 8  # candidates that are run together: a fixed number, so that that of t
 PATIENCE = 10  # suggestions of what was tried before, for each new one, before the search ends
 SCREEN = 0.99  # one-sided confidence with which a candidate must miss a goal to be left out after the search
 RUNGS = 3  # the cheapest candidates that met the goals in the search; what is dearer than all of them is left out
-NEAREST = 3  # finalists where all miss the goals
+NEAREST = 3  # finalists that missed by least, where none clearly met the goals
 LOOK = 8  # fresh replications at the first look; they are doubled for each further one
 UNKNOWN = 1e3  # the excess of a figure that is not known: worse than any that is
 
@@ -144,23 +144,21 @@ def choose_finalists(problem: Problem, samples: Samples, tried: Sequence[Choice]
     """Those that may be the cheapest to meet the goals, the cheapest first.
 
     Left out are what clearly missed in the search, and what is dearer than several that clearly met. If still too
-    many remain, these several and the likeliest others are chosen; if none, those that missed by least.
+    many remain, these several are chosen, then what is cheaper than they are, the best means first. Where none
+    clearly met, the nearest misses come first.
     """
     numbers, in_order = searched(problem), sorted(tried, key=lambda choice: (problem.cost(choice), choice))
     rungs = [c for c in in_order if judge(problem, samples, c, numbers, 1 - problem.confidence)[0] == "meets"][:RUNGS]
-    rungs = rungs[: problem.finalists]
-    dearest = problem.cost(rungs[-1]) if rungs else math.inf
+    first, dearest = (problem.cost(rungs[0]), problem.cost(rungs[-1])) if rungs else (math.inf, math.inf)
     possible = [
         choice
         for choice in in_order
         if problem.cost(choice) <= dearest
         and judge(problem, samples, choice, numbers, 1 - SCREEN)[0] not in ("misses", "unknown")
     ]
-    if not possible:
-        by_miss = sorted(in_order, key=lambda choice: _worst(problem, samples, choice, numbers))
-        possible = by_miss[: min(NEAREST, problem.finalists)]
-    likely = sorted(possible, key=lambda choice: _doubt(problem, samples, choice, numbers))
-    chosen = set(list(dict.fromkeys([*rungs, *likely]))[: problem.finalists])
+    likely = sorted(possible, key=lambda c: (problem.cost(c) > first, _worst(problem, samples, c, numbers)))
+    nearest = sorted(in_order, key=lambda c: _worst(problem, samples, c, numbers))[:NEAREST]
+    chosen = list(dict.fromkeys([*(rungs or nearest), *likely]))[: problem.finalists]
     return [choice for choice in in_order if choice in chosen]
 
 
@@ -284,16 +282,6 @@ def _worst(problem: Problem, samples: Samples, choice: Choice, replications: ran
     """The largest mean excess."""
     found = mean_excess(problem, samples, choice, replications)
     return UNKNOWN if found is None else float(found[0].max())
-
-
-def _doubt(problem: Problem, samples: Samples, choice: Choice, replications: range) -> float:
-    """The largest mean excess over its standard error: the larger, the less likely it meets the goals."""
-    found = mean_excess(problem, samples, choice, replications)
-    if found is None:
-        return math.inf
-    means, errors, _ = found
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.nan_to_num(np.where(means == 0, 0.0, means / errors), posinf=math.inf, neginf=-math.inf).max())
 
 
 def _spread_out(choices: Sequence[Choice], most: int) -> list[Choice]:

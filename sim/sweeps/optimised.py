@@ -285,8 +285,8 @@ def _about(plan: OptimisationPlan) -> dict[str, Any]:
 
 
 def _essence(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the order of levels, which is that of their costs."""
-    factors = [factor | {"levels": sorted(factor["levels"], key=str)} for factor in about["factors"]]
+    """Without the titles of levers, and the order of their levels, which is that of the costs."""
+    factors = [factor | {"title": "", "levels": sorted(factor["levels"], key=str)} for factor in about["factors"]]
     return dict(about) | {"factors": factors}
 
 
