@@ -123,11 +123,19 @@ def plot_indices(result: SweepResult, table: pd.DataFrame | None = None) -> Shee
         axes.grid(axis="x", color=PALE, linewidth=0.5)
         title = describe(outcome) + (f", {scenario}" if several else "")
         axes.set_title(fill(title, 32), size=7.5, weight="bold", color=INK, loc="left", pad=4)
-        if named.isna().any(axis=None):
-            said = "unknown in too many runs" if rows["used"].iloc[0] < rows["drawn"].iloc[0] else "always the same"
+        if said := _silent(named, "mu_star" if effects else "st"):
             axes.text(0.5, 0.5, said, transform=axes.transAxes, ha="center", size=8, color=GREY)
         axes.set_xlabel(rows["unit"].iloc[0] if effects else "% of the variance", size=7.5, color=INK)
     return sheet
+
+
+def _silent(rows: pd.DataFrame, column: str) -> str:
+    """Why there is nothing to show of an outcome, if there is nothing."""
+    if not rows[column].fillna(0).any():
+        return (
+            "unknown in too many runs" if rows["used"].iloc[0] < rows["drawn"].iloc[0] / 2 else "the same in all runs"
+        )
+    return ""
 
 
 def _draw_effects(axes: Axes, rows: pd.DataFrame) -> None:
@@ -231,11 +239,14 @@ def _page(study: Study) -> Iterator[str]:
     bases = ", ".join(study.screening.about["titles"])
     yield f"# {plan.title}\n"
     yield f"Made by `corridor sensitivity {plan.file}` on {bases}, model {screening.about['model']}:"
-    yield f"{len(screening.runs)} runs to screen {len(screening.factors)} factors" + (
-        f", {len(weighing.runs)} runs to weigh the {len(study.survivors)} that have more effect than chance."
-        if weighing is not None
-        else ". None went on."
-    )
+    runs = f"{len(screening.runs)} runs to screen {len(screening.factors)} factors"
+    went = ", ".join(_titles(study))
+    if weighing is not None:
+        yield f"{runs}, {len(weighing.runs)} runs to weigh the {len(study.survivors)} that went on."
+    elif went:
+        yield f"{runs}. The second stage has not been run yet; it weighs {went}."
+    else:
+        yield f"{runs}. None has more effect than chance."
     if weighing is not None and study.shares is not None:
         yield "\n## Which numbers decide\n"
         yield from shares_in_words(weighing, study.shares)
@@ -252,8 +263,14 @@ def _page(study: Study) -> Iterator[str]:
     yield "\n## What was left out\n"
     yield from _left_out_words(study)
     yield "\n## Files\n"
-    yield "- `screening.csv`, `shares.csv` (and `.parquet`): all indices with their intervals"
+    tables = "`screening.csv`, `shares.csv`" if weighing is not None else "`screening.csv`"
+    yield f"- {tables} (and `.parquet`): all indices with their intervals"
     yield "- `morris/`, `sobol/`: the ledgers of the two stages; `corridor sweep export` and `plot` take these folders"
+
+
+def _titles(study: Study) -> list[str]:
+    titles = {factor.name: factor.title for factor in study.screening.factors}
+    return [titles[name] for name in study.survivors]
 
 
 def shares_in_words(result: SweepResult, table: pd.DataFrame) -> Iterator[str]:
@@ -334,7 +351,7 @@ def _left_out_words(study: Study) -> Iterator[str]:
     effects = study.effects
     alive = effects[effects["standing"].isin((CLEAR, LIKELY))]["factor"].unique()
     beyond = [name for name in map(str, alive) if name not in study.survivors]
-    if beyond:
+    if beyond and study.weighing is not None:
         yield (
             f"- Of the factors with more effect than chance the {len(study.survivors)} with the most of it went on; "
             f"these did not, and stay as they are in the second stage: {', '.join(beyond)}."
