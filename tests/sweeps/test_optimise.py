@@ -141,6 +141,19 @@ def test_where_none_meets_the_target_the_nearest_miss_is_told() -> None:
     assert set(verdict.finalists.values()) == {"misses"}
 
 
+def test_what_varies_much_does_not_crowd_out_the_nearest_misses() -> None:
+    """Nobody can say of a wild candidate that it clearly misses; the calm ones next to the target are to be judged."""
+
+    def world(choice: Choice, n: int) -> tuple[float]:
+        wild = 30.0 * (-1) ** n if choice[0] < 2 else 0.1 * (-1) ** n
+        return (days(choice) + 20.0 + wild if choice[0] < 2 else days(choice) + wild,)
+
+    verdict = drive(replace(THREE, goals=(Goal(COLUMN, 1, 5.0),), finalists=4), world)
+    assert (2, 2, 2) in verdict.finalists
+    assert verdict.nearest == (2, 2, 2)
+    assert verdict.finalists[2, 2, 2] == "misses"
+
+
 def test_all_goals_must_be_met() -> None:
     problem = replace(THREE, goals=(Goal(COLUMN, 1, 10.0), Goal("promise.within[trade/over]", -1, 50.0)))
     verdict = drive(problem, lambda choice, n: (days(choice), 60.0 if choice[0] == 2 else 40.0))
