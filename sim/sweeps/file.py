@@ -295,14 +295,23 @@ def read_block(name: str, kind: type[Any]) -> tuple[Any, Node]:
     """A file as a block of this kind, and its tree. Raises ScenarioError with all faults of its shape."""
     root = load.mapping(name)
     try:
-        return kind.model_validate(root.plain()), root
+        return kind.model_validate(_as_written(root)), root
     except ValidationError as error:
-        raise ScenarioError(rendered(root, check.check_shape(root.plain(), error, kind))) from None
+        raise ScenarioError(rendered(root, check.check_shape(_as_written(root), error, kind))) from None
+
+
+def _as_written(node: Node) -> Any:
+    """The plain values of a tree with its nulls: below `set` and `levels` they delete what the scenario has."""
+    if isinstance(node.value, dict):
+        return {key: _as_written(child) for key, child in node.value.items()}
+    if isinstance(node.value, list):
+        return [_as_written(child) for child in node.value]
+    return node.value
 
 
 def sound_part(root: Node) -> tuple[SweepPart, list[str]]:
     """A sweep file without what is faulty in its shape, and these faults."""
-    tree = root.plain()
+    tree = _as_written(root)
     try:
         return SweepBlock.model_validate(tree), []
     except ValidationError as error:
