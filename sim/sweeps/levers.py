@@ -179,7 +179,7 @@ def read_optimisation(file: str | os.PathLike[str], library: Path) -> Optimisati
     reader.refuse()
     factors = reader.factors(
         {
-            name: FactorBlock(title=one.title, path=one.path, how=one.how, values=one.values, levels=one.levels)
+            name: FactorBlock(**one.model_dump(include=set(FactorBlock.model_fields), exclude_unset=True))
             for name, one in block.levers.items()
         },
         bases,
@@ -211,7 +211,7 @@ class _LeverReader(Reader):
     def fault(
         self, path: tuple[str, ...], message: str, near: str | None = None, at: Literal["key", "value"] = "value"
     ) -> None:
-        super().fault(_of_levers(path), message.replace("two factors", "two levers"), near, at)
+        super().fault(_of_levers(path), message.replace("the factors", "the levers"), near, at)
 
     def where(self, *path: str) -> Origin:
         return super().where(*_of_levers(path))
@@ -240,8 +240,6 @@ class _LeverReader(Reader):
                     f'"{cost.source}" is no source of {scenario.name}',
                     nearest(cost.source, known),
                 )
-        if len(set(factor.levels)) < len(factor.levels):
-            self.fault(("levers", factor.name, "values"), "a value is given twice")
         found = self.by_level(factor, block.cost) if block.cost is not None else self.by_step(factor, block)
         order = sorted(range(len(found)), key=found.__getitem__)
         levels = tuple(factor.levels[at] for at in order)

@@ -220,7 +220,7 @@ def test_a_sweep_is_searched_by_a_figure_that_its_file_does_not_name(call, tmp_p
     told = call("sweep", "discover", "papers", "--fails", "transit.mean[trade/over] > 216 h")
     assert first["sentence"].split(":")[0] in " ".join(told.stdout.split())
     for condition, said in (
-        ("transit.mean[trade/under] > 9 d", "is no figure of papers"),
+        ("transit.mean[trade/under] > 9 d", 'no run has "transit.mean[trade/under]"'),
         ("transit.mean[trade/over] > 900 d", "no point fails"),
         ("transit.mean[trade/over] > 9 km", "where a number in d is due"),
     ):

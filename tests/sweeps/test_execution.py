@@ -172,7 +172,7 @@ def test_a_run_that_gives_no_outcome_is_told_and_harms_no_other(
     code, err = outcome(process)
     assert code == 3
     assert err.splitlines()[-1].endswith(error)
-    assert not group(process.pid)
+    eventually(lambda: not group(process.pid))
     result = read_results(RESULTS)
     [failure] = result.failures.to_dict("records")
     assert (failure["status"], failure["error"], failure["replication"]) == (status, error, 1)

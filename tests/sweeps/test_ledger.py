@@ -32,7 +32,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = lay_out(tmp_path_factory.mktemp("done"), SWEEP.replace("replications: 4", "replications: 1"))
     words = ["sweep", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--workers", "1"]
     assert CliRunner().invoke(corridor, words).exit_code == 0
-    return {file.name: file.read_bytes() for file in (folder / "results" / "tiny").iterdir()}
+    return {file.name: file.read_bytes() for file in (folder / "results" / "tiny").iterdir() if file.is_file()}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def swept(folder: Path, done: dict[str, bytes]) -> Path:
 
 
 def contents() -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in LEDGER.parent.iterdir()}
+    return {file.name: file.read_bytes() for file in LEDGER.parent.iterdir() if file.is_file()}
 
 
 # Files that are no sound ledger

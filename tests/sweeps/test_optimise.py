@@ -437,7 +437,7 @@ FAULTS = [
     ({"levers": {"feeders": {**LEVER, "path": "fleets.feeder.vessels"}}}, "path", "feeder"),
     ({"levers": {"feeders": {**LEVER, "values": [2, 0]}}}, "values", "of at least 1"),
     ({"levers": {"feeders": {**LEVER, "values": [2]}}}, "values", ""),
-    ({"levers": {"feeders": {**LEVER, "values": [2, 4, 4]}}}, "values", "a value is given twice"),
+    ({"levers": {"feeders": {**LEVER, "values": [2, 4, 4]}}}, "values", "a value is written twice"),
     ({"levers": {"feeders": {**LEVER, "values": [4, 2]}}}, "cost_each", "counts from the first value, 4"),
     ({"levers": {"feeders": {**LEVER, "cost_each": "5 MUSD"}}}, "cost_each", "a yearly cost like"),
     ({"levers": {"feeders": {**LEVER, "cost_each": "-5 MUSD/a"}}}, "cost_each", "negative"),
@@ -453,7 +453,7 @@ FAULTS = [
      "neither of values and levels"),
     ({"levers": {"feeders": {"levels": {"a": {}, "b": {"run.seed": 3}}, "cost_each": "5 MUSD/a"}}}, "cost_each",
      "levels that are words"),
-    ({"levers": {"one": LEVER, "two": LEVER}}, "levers", "fleets.feeders.vessels"),
+    ({"levers": {"one": LEVER, "two": LEVER}}, "two", 'the levers one and two both change "fleets.feeders.vessels"'),
     ({"levers": {"feeders": {**LEVER, "price": 3}}}, "price", ""),
 ]  # fmt: skip
 
@@ -467,6 +467,6 @@ def test_faults_of_the_file(corridor: Corridor, folder: Path, changed: dict[str,
     assert done.exit_code == 2
     assert told in done.output
     line = int(done.output.partition("sooner.yaml:")[2].partition(":")[0])
-    near = text.splitlines()[line - 2 : line + 3]
+    near = text.splitlines()[max(0, line - 4) : line + 3]
     assert any(f'"{key}"' in one for one in near) or key.isdigit(), done.output
     assert not (folder / "results").exists()
