@@ -6,7 +6,7 @@ causes of a box's hours add up to its transit time to the bit, and an event fall
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from hashlib import blake2b
 from heapq import heappop, heappush
 from typing import Any, TypeVar
@@ -24,6 +24,8 @@ Hours = Floats | float  # of each unit, or the same for all
 
 T = TypeVar("T")
 
+INF = float("inf")
+
 GRID = float(1 << 20)  # steps an hour
 
 
@@ -37,57 +39,54 @@ def snap_all(hours: Floats) -> Floats:
     return np.rint(hours * GRID) / GRID
 
 
-# Of a train, a ship or a consignment: what it waits for, an event or an hour that is known ahead.
-Story = Generator[simpy.Event | float, None, T]
+# Of a train, a ship or a consignment: the hour that it waits for, or nothing if somebody else will call it up.
+Story = Generator[float | None, None, T]
 
 
 class Clock(simpy.Environment):
-    """SimPy's, with stories that may wait for an hour by telling it: most do, and it saves an event to make."""
+    """SimPy's, with actors themselves in its queue of events: most wait for an hour, and need no event made for it."""
 
-    def at(self, hour: float) -> simpy.Event:
-        """An hour that is known ahead, as an event."""
-        event = simpy.Event(self)
-        event._ok, event._value = True, None
-        heappush(self._queue, (hour, NORMAL, next(self._eid), event))
-        return event
+    acting: Actor  # who goes on in this moment
 
     def go(self, until: float) -> None:
         """All that happens before this hour."""
-        queue = self._queue
+        queue, step = self._queue, self.step
         while queue and queue[0][0] < until:
-            self._now, _, _, event = heappop(queue)
-            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
-            for callback in callbacks:
-                callback(event)
+            step()
+
+    def step(self) -> None:
+        """The next event: an actor goes on, and tells what it waits for."""
+        self._now, _, number, actor = heappop(self._queue)
+        if number != actor.due:
+            return  # it was called for another hour since
+        self.acting = actor
+        hour = next(actor.story, None)
+        if hour is not None:
+            actor.due = number = next(self._eid)
+            heappush(self._queue, (hour, NORMAL, number, actor))
+
+    def call(self, actor: Actor, hour: float) -> None:
+        """An actor who waits will go on at this hour, and not at that for which it was called before; inf: not yet."""
+        actor.due = number = next(self._eid)
+        if hour < INF:
+            heappush(self._queue, (hour, NORMAL, number, actor))
+
+    def call_up(self, actor: Actor) -> None:
+        """An actor who waits goes on in this moment, before all who were called for it."""
+        actor.due = number = next(self._eid)
+        heappush(self._queue, (self._now, URGENT, number, actor))
 
 
 class Actor:
     """Who acts out a story, from one wait to the next."""
 
-    __slots__ = ("_alarm", "_clock", "_next", "_tell", "name")
+    __slots__ = ("due", "name", "story")
 
     def __init__(self, clock: Clock, story: Story[Any]) -> None:
         self.name: str = story.__name__  # type: ignore[attr-defined]
-        self._clock = clock
-        self._tell = story.send
-        self._next: list[Callable[[Any], None]] = [self.go_on]
-        self._alarm = simpy.Event(clock)  # the same for every hour that it waits for
-        self._alarm._ok, self._alarm._value = True, None
-        self._alarm.callbacks = self._next
-        clock.schedule(self._alarm, URGENT)
-
-    def go_on(self, _: simpy.Event) -> None:
-        try:
-            wanted = self._tell(None)
-        except StopIteration:
-            self._next.clear()  # which lets go of the actor
-            return
-        if isinstance(wanted, float):
-            self._alarm.callbacks = self._next
-            clock = self._clock
-            heappush(clock._queue, (wanted, NORMAL, next(clock._eid), self._alarm))
-        else:
-            wanted.callbacks.append(self.go_on)
+        self.story = story
+        self.due = 0  # number of the event in which it goes on
+        clock.call_up(self)
 
 
 class Streams:
@@ -97,14 +96,14 @@ class Streams:
     """
 
     def __init__(self, seed: int, replication: int) -> None:
-        self._seed = seed
-        self._replication = replication
+        self._seed = _words(seed, 4)
+        self._replication = _words(replication, 1)
 
     def uniforms(self, name: str, count: int) -> Floats:
         digest = blake2b(name.encode(), digest_size=8).digest()
-        key = (int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:], "big"), self._replication)
-        sequence = np.random.SeedSequence(self._seed, spawn_key=key)
-        return np.random.Generator(np.random.PCG64(sequence)).random(count)
+        # what SeedSequence(seed, spawn_key=(two words of the digest, replication)) would put together, in half the time
+        entropy = np.frombuffer(self._seed + digest + self._replication, ">u4").astype(np.uint32)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy))).random(count)
 
     def durations(self, name: str, variate: Variate, count: int, scale: float = 1.0) -> Floats:
         """`count` draws of `variate` times `scale`, in hours on the grid."""
@@ -117,3 +116,9 @@ class Streams:
         if variate.constant:
             return np.full((len(names), count), snap(variate.mean * scale))
         return snap_all(variate.ppf(np.stack([self.uniforms(name, count) for name in names])) * scale)
+
+
+def _words(number: int, least: int) -> bytes:
+    """A number in words of 32 bits, the lowest word first, and not fewer than so many."""
+    count = max(-(-number.bit_length() // 32), least)
+    return b"".join([(number >> 32 * i & 0xFFFFFFFF).to_bytes(4, "big") for i in range(count)])

@@ -46,9 +46,9 @@ class Desk:
         there = landed.max().item()
         if there > env.now:
             yield there
-        claim, turn = self.pool.ask(traffic.priority, there, env.now)
-        if turn is not None:
-            yield turn
+        claim, waits = self.pool.ask(traffic.priority, there, env.now)
+        if waits:
+            yield None
         done = self.done(env.now, self.hours(traffic).item(traffic.block_of_first(ids)))
         yield done
         self.pool.release(claim, done)

@@ -5,52 +5,44 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 
-import simpy
-
 from sim.model.calendars import Closures
+from sim.model.clock import Actor, Clock
 from sim.model.journal import GRANTED, NAN, RELEASED, Claim, Recorder
 
 HAIR = 1e-9  # of space, so that ten trucks of 1.1 wagon lengths go into eleven
 
 
-def _call_up(env: simpy.Environment, turn: simpy.Event) -> None:
-    """Let the first in a queue go on in this moment, before anyone who asks for a place in the same moment."""
-    turn._ok, turn._value = True, None
-    env.schedule(turn, priority=simpy.events.URGENT)
-
-
 class Pool:
     """`capacity` equal places: berths of one kind, tracks, customs desks. Priority first, then order of arrival."""
 
-    def __init__(self, env: simpy.Environment, index: int, capacity: int, recorder: Recorder) -> None:
+    def __init__(self, env: Clock, index: int, capacity: int, recorder: Recorder) -> None:
         self.env = env
         self.index = index
         self._free = capacity
-        self._queue: list[tuple[int, int, Claim, simpy.Event]] = []
+        self._queue: list[tuple[int, int, Claim, Actor]] = []
         self._tickets = 0
         self._uses = recorder.uses
 
-    def ask(self, priority: int, since: float, now: float) -> tuple[Claim, simpy.Event | None]:
-        """A claim to a place, and the event to wait for if none is free. A ship that lay off a closed port wants its
-        berth `since` it arrived."""
+    def ask(self, priority: int, since: float, now: float) -> tuple[Claim, bool]:
+        """A claim to a place, and whether who asks waits to be called up, as none is free. A ship that lay off a closed
+        port wants its berth `since` it arrived."""
         claim = [self.index, since, now, NAN]
         self._uses.append(claim)
         if self._free:
             self._free -= 1
-            return claim, None
+            return claim, False
         claim[GRANTED] = NAN
-        turn = self.env.event()
         self._tickets += 1
-        heappush(self._queue, (priority, self._tickets, claim, turn))
-        return claim, turn
+        heappush(self._queue, (priority, self._tickets, claim, self.env.acting))
+        return claim, True
 
     def release(self, claim: Claim, now: float) -> None:
         """Give a place back; the first in the queue has it in the same moment."""
         claim[RELEASED] = now
         if self._queue:
-            _, _, first, turn = heappop(self._queue)
+            _, _, first, actor = heappop(self._queue)
             first[GRANTED] = now
-            _call_up(self.env, turn)
+            self.env.call_up(actor)
         else:
             self._free += 1
 
@@ -58,33 +50,32 @@ class Pool:
 class Yard:
     """Standing room of one unit of space, first come first served."""
 
-    def __init__(self, env: simpy.Environment, index: int, limit: float, recorder: Recorder) -> None:
+    def __init__(self, env: Clock, index: int, limit: float, recorder: Recorder) -> None:
         self.env = env
         self.index = index
         self.limit = limit
         self.used = 0.0
-        self._queue: deque[tuple[float, Claim, simpy.Event]] = deque()
+        self._queue: deque[tuple[float, Claim, Actor]] = deque()
         self._recorder = recorder
 
-    def ask(self, room: float, now: float) -> simpy.Event | None:
-        """Take `room`; the event to wait for if there is not so much."""
+    def ask(self, room: float, now: float) -> bool:
+        """Take `room`; returns whether who asks waits to be called up, as there is not so much."""
         claim = [self.index, now, now, now]
         self._recorder.uses.append(claim)
         if not self._queue and self.used + room <= self.limit + HAIR:
             self._take(room, now)
-            return None
+            return False
         claim[GRANTED] = claim[RELEASED] = NAN
-        turn = self.env.event()
-        self._queue.append((room, claim, turn))
-        return turn
+        self._queue.append((room, claim, self.env.acting))
+        return True
 
     def give_back(self, room: float, now: float) -> None:
         self._take(-room, now)
         while self._queue and self.used + self._queue[0][0] <= self.limit + HAIR:
-            first, claim, turn = self._queue.popleft()
+            first, claim, actor = self._queue.popleft()
             self._take(first, now)
             claim[GRANTED] = claim[RELEASED] = now
-            _call_up(self.env, turn)
+            self.env.call_up(actor)
 
     def _take(self, room: float, now: float) -> None:
         self.used += room

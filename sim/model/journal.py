@@ -49,13 +49,13 @@ CALL_TIMES = (
 )
 
 
-STRETCHES = ("call", "stretch", "begin", "path", "entered")  # links that follow each other without a wait
+STRETCHES = ("call", "stretch", "begin", "path", "entered", "drawn")  # links that follow each other without a wait
 STOPS = ("call", "place", "begin", "granted", "ended")
 USES = ("facility", "requested", "granted", "released")
 Claim = list[float]  # a row of USES while it happens; NaN: not yet
 GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
-WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth"}
+WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth", "drawn"}
 
 
 CALLS = ("index", "vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
@@ -191,7 +191,8 @@ class Recorder:
         self._hours = {name: np.empty(carriages) for name in HOURS}
         self._used = dict.fromkeys(COLUMNS, 0)  # of these columns
         self.stretches = Ledger()  # rows of STRETCHES
-        self.delays = Ledger()  # of each section of these stretches
+        self._delays: list[Floats] = []  # of voyages, on each link, as they were drawn
+        self._drawn = 0  # in all
         self.ways: list[list[tuple[int, int, float]]] = []  # of each stretch: links, directions, undisturbed hours
         self.stops = Ledger()  # rows of STOPS
         self.uses: list[Claim] = []  # of berths, desks and yards, from the first that is not over
@@ -208,7 +209,7 @@ class Recorder:
 
     def write(self) -> None:
         """Put the carriages away, part by part as parcels."""
-        for ledger in (self._calls, self.stretches, self.delays, self.stops, self.rooms):
+        for ledger in (self._calls, self.stretches, self.stops, self.rooms):
             ledger.put_away()
         if self.watched is None:
             self._put_uses_away()
@@ -250,6 +251,16 @@ class Recorder:
         end = self._used[name] = begin + sum([len(x) for x in values])
         if end > begin:
             np.concatenate(values, out=column[begin:end], casting="same_kind")
+
+    def keep(self, delays: Floats) -> int:
+        """Keep the delays of some voyages, of which not all may take place; returns where they begin among all."""
+        self._delays.append(delays.ravel())
+        self._drawn += delays.size
+        return self._drawn - delays.size
+
+    def delays(self) -> Floats:
+        """All that are kept."""
+        return np.concatenate([np.empty(0), *self._delays])
 
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
         self._called += 1
@@ -330,10 +341,9 @@ def segments_table(recorder: Recorder) -> Table:
     counts = np.array([len(way) for way in ways], int)[rows["stretch"]]
     heads = counts.cumsum() - counts  # row of the first link of each stretch
     starts = np.cumsum([0, *(len(way) for way in ways)])[rows["stretch"]]
-    link, direction, hours = np.concatenate([*ways, np.empty((0, 3))])[
-        np.repeat(starts - heads, counts) + np.arange(counts.sum())
-    ].T
-    delays = recorder.delays.numbers()
+    within = np.arange(counts.sum()) - np.repeat(heads, counts)  # its stretch
+    link, direction, hours = np.concatenate([*ways, np.empty((0, 3))])[np.repeat(starts, counts) + within].T
+    delays = recorder.delays()[np.repeat(rows["drawn"], counts) + within]
     run = (hours + delays).cumsum()
     before = run[heads] - (hours + delays)[heads]  # hours of all stretches before; exact on the grid
     ended = np.repeat(rows["entered"] - before, counts) + run

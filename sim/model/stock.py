@@ -10,17 +10,14 @@ from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import simpy
 from numpy.typing import NDArray
 
-from sim.model.clock import Clock, Floats, Hours, Ids
+from sim.model.clock import INF, Actor, Clock, Floats, Hours, Ids
 from sim.model.demand import Traffic
 
 if TYPE_CHECKING:
     from sim.model.documents import Desk
     from sim.model.facilities import Yard
-
-INF = float("inf")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +48,12 @@ class Rule:
 
 
 class Taker:
-    """A vehicle that takes cargo: what fits on it, since when, and the alarm that it waits for."""
+    """A vehicle that takes cargo: what fits on it, since when, and who waits to be called when its load is known."""
 
-    __slots__ = ("alarm", "berthed", "closing", "free_since", "opened", "room", "rule", "takes")
+    __slots__ = ("actor", "berthed", "closing", "free_since", "opened", "room", "rule", "takes", "waits")
 
-    def __init__(self, room: float, rule: Rule, berthed: float, now: float) -> None:
+    def __init__(self, actor: Actor, room: float, rule: Rule, berthed: float, now: float) -> None:
+        self.actor = actor
         self.berthed = berthed
         self.room = room
         self.rule = rule
@@ -63,7 +61,7 @@ class Taker:
         self.opened = INF  # it is first in turn to take cargo
         self.closing = INF  # its load is known
         self.takes: list[Lot] = []  # this load, as far as it is known
-        self.alarm: simpy.Event | None = None
+        self.waits = False
 
 
 class Load:
@@ -274,16 +272,13 @@ class Stock:
                     self._lanes[accepts].open(queue)
         return self._lanes[accepts]
 
-    def line_up(self, lane: Lane, taker: Taker) -> simpy.Event | None:
-        """Stand in the lane, and take cargo when it is its turn; returns the alarm to wait for, if there is need to."""
+    def line_up(self, lane: Lane, taker: Taker) -> bool:
+        """Stand in the lane, and take cargo when it is its turn; returns whether it waits to be called for that."""
         lane.takers.append(taker)
         if len(lane.takers) == 1:
             self._set_alarm(lane, taker.free_since)
-        if taker.closing <= taker.free_since:
-            return None
-        if taker.alarm is None:
-            taker.alarm = self.env.event()
-        return taker.alarm
+        taker.waits = taker.closing > taker.free_since
+        return taker.waits
 
     def load(self, lane: Lane) -> Load | None:
         """It is time for the first in the lane to close, with what it takes; the next has its turn."""
@@ -295,24 +290,15 @@ class Stock:
         return load
 
     def _set_alarm(self, lane: Lane, now: float) -> None:
-        """The first in the lane will close when its load is known. Who waits for the alarm that was set before waits
-        for the new one."""
+        """The first in the lane will close, and be called, when its load is known."""
         taker = lane.takers[0]
         if taker.opened == INF:
             taker.opened = now
         closing = lane.foresee(taker, now)
-        if closing == taker.closing:
-            return
-        taker.closing = closing
-        before = taker.alarm
-        if before is None and closing == now:
-            return  # it need not wait
-        taker.alarm = self.env.event() if closing == INF else self.env.at(closing)
-        if before is not None:
-            assert taker.alarm.callbacks is not None
-            assert before.callbacks is not None
-            taker.alarm.callbacks += before.callbacks
-            before.callbacks.clear()
+        if closing != taker.closing:
+            taker.closing = closing
+            if taker.waits or closing > now:
+                self.env.call(taker.actor, closing)
 
     def _take(self, lots: list[Lot]) -> Load | None:
         """Take so many units of each queue, and put them into the order in which they will be discharged."""

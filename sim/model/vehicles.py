@@ -3,9 +3,9 @@ the other end. Trains and ships differ in their numbers, not in their story."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sim.model.calendars import ALWAYS_OPEN, Closures
 from sim.model.clock import Actor, Floats, Hours, Ids, Story, Streams, snap
 from sim.model.facilities import HAIR, Pool, Track, Yard
 from sim.model.handling import work, work_whole
-from sim.model.journal import Call, Claim
+from sim.model.journal import Call, Claim, Recorder
 from sim.model.stock import INF, Lane, Load, Part, Rule, Stock, Taker
 from sim.network import Section, load_share
 from sim.scenario.schema import Berths, Effect, Fleet, FleetService
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sim.model.world import World
 
 Draw = Callable[[str, Variate], float]
-Voyage = tuple[tuple[float, list[float]], ...]  # of each stretch: hours of delay in all, and on each link
+Voyage = tuple[list[float], int]  # hours of delay on each stretch, and where the recorder keeps those of each link
 Delays = Callable[["Halt"], Voyage]
 FIRST_DRAWS = 64  # values drawn ahead for each vehicle and purpose
 
@@ -38,6 +38,7 @@ class Stretch:
     track: Track | None
     direction: int
     hours: float  # undisturbed
+    first: int  # of all links of the way, the first of these
     delays: tuple[tuple[str, Variate | None, float], ...]  # of each link: name of the draw, law, undisturbed hours
     border: str | None
 
@@ -107,6 +108,7 @@ class Line:
         self.room = self.load + HAIR
         self.halts = {place: self._halt(world, service, place) for place in service.stops}
         self.begun: dict[tuple[int, int], int] = {}  # trains made up for loads that begin with each block of a traffic
+        self.voyages: dict[tuple[str, int, str], tuple[Floats, int]] = {}  # of these trains, as of `lay_out_voyages`
 
     def _halt(self, world: World, service: FleetService, place: str) -> Halt:
         stop = service.stops[place]
@@ -149,11 +151,13 @@ class Line:
             part.append(section)
             border = section.end if following is not None and section.end in world.model.borders else None
             if border is not None or following is None or following.link in world.tracks:
-                stretches.append(self._stretch(world, service, part, border))
+                stretches.append(self._stretch(world, service, part, border, sum([len(s.delays) for s in stretches])))
                 part = []
         return tuple(stretches)
 
-    def _stretch(self, world: World, service: FleetService, sections: list[Section], border: str | None) -> Stretch:
+    def _stretch(
+        self, world: World, service: FleetService, sections: list[Section], border: str | None, first: int
+    ) -> Stretch:
         links = [world.model.links[section.link] for section in sections]
         ways = [0 if x.start == link.between[0] else 1 for x, link in zip(sections, links, strict=True)]
         speeds = [min(v for v in (link.speed, self.fleet.speed) if v is not None) * service.pace for link in links]
@@ -162,7 +166,7 @@ class Line:
         world.recorder.ways.append(list(zip(numbers, ways, hours, strict=True)))
         delays = [(f"run/{x.link}/{x.start}", link.delay, h) for x, link, h in zip(sections, links, hours, strict=True)]
         track = world.tracks.get(sections[0].link)
-        return Stretch(len(world.recorder.ways) - 1, track, ways[0], sum(hours), tuple(delays), border)
+        return Stretch(len(world.recorder.ways) - 1, track, ways[0], sum(hours), first, tuple(delays), border)
 
 
 def _task(
@@ -183,7 +187,7 @@ def start_fleets(world: World) -> None:
                 Actor(world.env, form_trains(world, line, line.halts[place]))
             continue
         vehicles = fleet.vessels or int(fleet.train_sets or 0)
-        draws = FleetDraws(world.streams, name, vehicles)
+        draws = FleetDraws(world.streams, world.recorder, name, vehicles)
         for number in range(vehicles):
             vehicle = Vehicle(world, line, *draws.of(number))
             vehicle.actor = Actor(world.env, vehicle.shuttle(places[number % 2]))
@@ -193,8 +197,9 @@ class FleetDraws:
     """Draws for the vehicles of a fleet, addressed by vehicle, purpose and how often it was drawn: a vehicle's n-th
     voyage meets the n-th value. They are drawn ahead for all vehicles together, and again for one that needs more."""
 
-    def __init__(self, streams: Streams, fleet: str, vehicles: int) -> None:
+    def __init__(self, streams: Streams, recorder: Recorder, fleet: str, vehicles: int) -> None:
         self._streams = streams
+        self._recorder = recorder
         self._names = [f"vehicle/{fleet}/{number}" for number in range(vehicles)]
         self._series: dict[str, list[Iterator[float]]] = {}
         self._voyages: dict[str, list[Iterator[Voyage]]] = {}
@@ -214,14 +219,14 @@ class FleetDraws:
 
         return draw, delays
 
-    def _for_all(self, values: Callable[[list[str], int], list[list[Any]]]) -> list[Iterator[Any]]:
+    def _for_all(self, values: Callable[[list[str], int], list[Any]]) -> list[Iterator[Any]]:
         """What is drawn for each vehicle, without end: a longer draw begins with the shorter one."""
         first = values(self._names, FIRST_DRAWS)
 
         def more(name: str) -> Iterator[Any]:
             done = FIRST_DRAWS
             while True:
-                yield from values([name], 4 * done)[0][done:]
+                yield from islice(values([name], 4 * done)[0], done, None)
                 done *= 4
 
         return [chain(some, more(name)) for some, name in zip(first, self._names, strict=True)]
@@ -229,22 +234,35 @@ class FleetDraws:
     def _values(self, names: list[str], key: str, variate: Variate, scale: float, count: int) -> Floats:
         return self._streams.table([f"{name}/{key}" for name in names], variate, count, scale)
 
-    def _sail(self, names: list[str], halt: Halt, count: int) -> list[list[Voyage]]:
-        """The delays of so many voyages of each vehicle, with the values that are drawn for each link."""
-        parts = []
-        for stretch in halt.stretches:
-            late = [
-                np.zeros((len(names), count)) if law is None else self._values(names, key, law, hours, count)
-                for key, law, hours in stretch.delays
-            ]
-            table = np.stack(late, axis=2)
-            parts.append(
-                [list(zip(*x, strict=True)) for x in zip(table.sum(axis=2).tolist(), table.tolist(), strict=True)]
-            )
-        return [list(zip(*voyages, strict=True)) for voyages in zip(*parts, strict=True)]
+    def _sail(self, names: list[str], halt: Halt, count: int) -> list[Iterable[Voyage]]:
+        """The delays of so many voyages of each vehicle."""
+
+        def drawn(key: str, law: Variate, hours: float) -> Floats:
+            return self._values(names, key, law, hours, count)
+
+        late, begin = lay_out_voyages(self._recorder, halt, drawn, (len(names), count))
+        links = sum([len(stretch.delays) for stretch in halt.stretches])
+        return [
+            zip(voyages, range(begin + n * count * links, begin + (n + 1) * count * links, links), strict=True)
+            for n, voyages in enumerate(late.tolist())
+        ]
 
 
-def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]:
+def lay_out_voyages(
+    recorder: Recorder, halt: Halt, drawn: Callable[[str, Variate, float], Floats], shape: tuple[int, ...]
+) -> tuple[Floats, int]:
+    """Hours of delay of voyages, on each stretch: an array of this shape and one dimension more. And where the recorder
+    keeps those on each link, `drawn` by key, law and undisturbed hours."""
+    late = [
+        np.zeros(shape) if law is None else drawn(key, law, hours)
+        for stretch in halt.stretches
+        for key, law, hours in stretch.delays
+    ]
+    table = np.stack(late, axis=-1)
+    return np.add.reduceat(table, [stretch.first for stretch in halt.stretches], axis=-1), recorder.keep(table)
+
+
+def cargo_draws(recorder: Recorder, line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]:
     """Draws of a train made up for one load, addressed by the block of its first unit, and by how many trains began
     with that block before."""
     number = line.begun.get((traffic.index, block), 0) + 1
@@ -255,14 +273,14 @@ def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]
         return traffic.per_block(f"{name}/{key}", variate).item(block)
 
     def delays(halt: Halt) -> Voyage:
-        voyage = []
-        for stretch in halt.stretches:
-            late = [
-                0.0 if law is None else traffic.per_block(f"{name}/{key}", law, hours).item(block)
-                for key, law, hours in stretch.delays
-            ]
-            voyage.append((sum(late), late))
-        return tuple(voyage)
+        known = (halt.place, traffic.index, name)
+        if known not in line.voyages:
+            line.voyages[known] = lay_out_voyages(recorder, halt, drawn, (traffic.count // traffic.flow.block,))
+        late, begin = line.voyages[known]
+        return late[block].tolist(), begin + block * sum([len(stretch.delays) for stretch in halt.stretches])
+
+    def drawn(key: str, law: Variate, hours: float) -> Floats:
+        return traffic.per_block(f"{name}/{key}", law, hours)
 
     return draw, delays
 
@@ -270,14 +288,14 @@ def cargo_draws(line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]
 def form_trains(world: World, line: Line, halt: Halt) -> Story[None]:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
-        taker = Taker(line.room, halt.rule, world.env.now, world.env.now)
-        alarm = halt.stock.line_up(halt.lane, taker)
-        if alarm is not None:
-            yield alarm
+        taker = Taker(world.env.acting, line.room, halt.rule, world.env.now, world.env.now)
+        if halt.stock.line_up(halt.lane, taker):
+            yield None
         cargo = halt.stock.load(halt.lane)
         assert cargo is not None
         traffic = cargo.parts[0][0].traffic
-        train = Vehicle(world, line, *cargo_draws(line, traffic, traffic.block_of_first(cargo.ids)))
+        block = traffic.block_of_first(cargo.ids)
+        train = Vehicle(world, line, *cargo_draws(world.recorder, line, traffic, block))
         train.cargo = cargo
         train.actor = Actor(world.env, train.go_once(halt, cargo))
 
@@ -323,10 +341,9 @@ class Vehicle:
                     claim = None
             else:
                 call.brings_nothing()
-            taker = Taker(line.room, halt.rule, call.berthed, now)
-            alarm = halt.stock.line_up(halt.lane, taker)
-            if alarm is not None:
-                yield alarm
+            taker = Taker(self.actor, line.room, halt.rule, call.berthed, now)
+            if halt.stock.line_up(halt.lane, taker):
+                yield None
             cargo = self.cargo = halt.stock.load(halt.lane)
             call.opened, now = taker.opened, taker.closing
             call.closed = now
@@ -372,12 +389,12 @@ class Vehicle:
         opened = closures.next_open(now)
         if opened > now:
             yield opened
-        claim, turn = halt.pool.ask(_priority(cargo), since, opened)
-        if turn is None and opened == now:
+        claim, waits = halt.pool.ask(_priority(cargo), since, opened)
+        if not waits and opened == now:
             return now, claim, now
         called = opened
-        if turn is not None:
-            yield turn
+        if waits:
+            yield None
             called = self.env.now
         again = closures.next_open(called)
         if again > called:
@@ -387,9 +404,8 @@ class Vehicle:
     def find_room(self, cargo: Load, now: float) -> Story[float]:
         """Wait for room ashore in each of the yards that the cargo needs; returns the hour at which there is."""
         for yard, room in self.rooms(cargo).items():
-            turn = yard.ask(room, now)
-            if turn is not None:
-                yield turn
+            if yard.ask(room, now):
+                yield None
                 now = self.env.now
         return now
 
@@ -468,15 +484,15 @@ class Vehicle:
     def run(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Story[float]:
         """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
         env, recorder, t = self.env, self.recorder, now
-        for stretch, (late, delays) in zip(halt.stretches, self.delays(halt), strict=True):
+        delays, drawn = self.delays(halt)
+        for stretch, late in zip(halt.stretches, delays, strict=True):
             path = entered = t
             if stretch.track is not None:
                 if t > now:
                     yield t
                     now = t
                 path, entered = stretch.track.enter(t, stretch.direction)
-            recorder.stretches.fresh.extend((call.index, stretch.index, t, path, entered))
-            recorder.delays.fresh.extend(delays)
+            recorder.stretches.fresh.extend((call.index, stretch.index, t, path, entered, drawn + stretch.first))
             t = entered + stretch.hours + late
             if stretch.border is not None and cargo is not None:
                 t = yield from self.cross(call, stretch.border, cargo, t)
@@ -495,9 +511,9 @@ class Vehicle:
         else:
             if t > env.now:
                 yield t
-            claim, turn = desk.pool.ask(cargo.priority, t, t)
-            if turn is not None:
-                yield turn
+            claim, waits = desk.pool.ask(cargo.priority, t, t)
+            if waits:
+                yield None
             granted, end = env.now, desk.done(env.now, hours)
             yield end
             desk.pool.release(claim, end)
