@@ -76,60 +76,73 @@ def _move(
     free: list[float] | None,
 ) -> tuple[Floats, Floats, float]:
     if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
-        ends = _rounds(count, cranes) * moves + start
-        return ends - moves, ends, ends.item(-1)
+        begins, ends = _rounds(count, cranes, moves)
+        ends = ends + start
+        return begins + start, ends, ends.item(-1)
     each = np.full(count, moves) if isinstance(moves, float) else moves
     if cranes == 1 and free is None and (ready is None or ranks is None):
         done = each.cumsum()  # one move after the other, or as soon as the unit is there
         done += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (done - each))
         return done - each, done, done.item(-1)
-    if ready is None and (free is None or (count >= cranes and each.min() > 0)):
+    hours = each.tolist()
+    if ready is None and (free is None or (count >= cranes and min(hours) > 0)):
         if free is None:
             free = [start] * cranes
         else:  # each crane that stands idle will have its turn
             free[:] = [max(hour, start) for hour in free]
-        begins = _in_turn(each.tolist(), free)
+        begins = np.fromiter(_in_turn(hours, free), float, count)
         ends = begins + each
         return begins, ends, ends.max().item()
     at = [start] * count if ready is None else np.maximum(ready, start).tolist()
     if free is None:
         free = [start] * cranes
     if ready is not None and ranks is not None:
-        ends = _by_rank(at, each.tolist(), free, ranks)
+        done = _by_rank(at, hours, free, ranks)
     else:
-        ends = _by_the_first_free(at, each.tolist(), free)
-    return ends - each, ends, ends.max().item()
+        done = _by_the_first_free(at, hours, free)
+    ends = np.fromiter(done, float, count)
+    return ends - each, ends, max(done)
 
 
-@lru_cache
-def _rounds(count: int, cranes: int) -> Floats:
-    """How many moves its crane has made when each unit is done, if all moves take the same time."""
-    return (np.arange(cranes, cranes + count) // cranes).astype(float)
+@lru_cache(maxsize=1024)
+def _rounds(count: int, cranes: int, move: float) -> tuple[Floats, Floats]:
+    """Hours from the start until the move of each unit begins and ends, if all moves take the same time."""
+    ends = (np.arange(cranes, cranes + count) // cranes) * move
+    return ends - move, ends
 
 
-def _in_turn(moves: list[float], free: list[float]) -> Floats:
+def _in_turn(moves: list[float], free: list[float]) -> list[float]:
     """When each unit's move begins, if it need not wait for the unit; `free` is put forward."""
     heapify(free)
-    return np.fromiter([heapreplace(free, free[0] + move) for move in moves], float, len(moves))
+    return [heapreplace(free, free[0] + move) for move in moves]
 
 
-def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> Floats:
+def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> list[float]:
     """When each unit's move ends; `free` is put forward."""
     ends = []
+    if len(free) == 2:  # the same without a heap, in half the time
+        first, second = min(free), max(free)
+        for there, move in zip(at, moves, strict=True):
+            first = (first if first > there else there) + move
+            ends.append(first)
+            if first > second:
+                first, second = second, first
+        free[:] = first, second
+        return ends
     heapify(free)
     for there, move in zip(at, moves, strict=True):
         crane = free[0]
         end = (crane if crane > there else there) + move
         heapreplace(free, end)
         ends.append(end)
-    return np.fromiter(ends, float, len(ends))
+    return ends
 
 
-def _by_rank(at: list[float], moves: list[float], free: list[float], ranks: Ids) -> Floats:
+def _by_rank(at: list[float], moves: list[float], free: list[float], ranks: Ids) -> list[float]:
     """A crane that is free takes, of the units that stand there, that of the lowest rank that was ready first."""
     coming = np.lexsort((ranks, np.array(at))).tolist()[::-1]
     there: list[int] = []  # units are numbered in the order of their rank and readiness
-    ends = np.empty(len(moves))
+    ends = [0.0] * len(moves)
     heapify(free)
     now = free[0]
     while coming or there:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from math import ceil
 from typing import TYPE_CHECKING, Literal
 
@@ -68,7 +68,7 @@ class Load:
     """What a vehicle takes: units in the order in which they will be discharged, when each was ready, and when the
     crane lifted and set it down."""
 
-    __slots__ = ("ids", "lifted", "loaded", "parts", "ready", "room")
+    __slots__ = ("ids", "lifted", "loaded", "parts", "priority", "ready", "room")
     lifted: Hours
     loaded: Hours
 
@@ -76,12 +76,10 @@ class Load:
         self.parts = parts
         self.ids = ids
         self.ready = ready
-        self.room = sum([count * stage.traffic.space for stage, count in parts])
-
-    @property
-    def priority(self) -> int:
-        """That of its first units: priority cargo is in front."""
-        return self.parts[0][0].traffic.priority
+        self.room = 0.0
+        for stage, count in parts:
+            self.room += count * stage.traffic.space
+        self.priority = parts[0][0].traffic.priority  # that of its first units: priority cargo is in front
 
 
 class Queue:
@@ -109,25 +107,25 @@ class Queue:
     def add(self, ids: Ids, ready: Hours) -> float:
         """Put in units that are ready at these times, or all at one time; returns the first of these times."""
         if isinstance(ready, float):
-            first, at = ready, np.full(len(ids), ready)
+            first = ready
         else:
             order = ready.argsort(kind="stable")
-            ids, at = ids[order], ready[order]
-            first = at.item(0)
+            ids, ready = ids[order], ready[order]
+            first = ready.item(0)
         if self.head == self.end:
-            self._keep(ids, at, len(ids))
+            self._keep(ids, np.full(len(ids), ready) if isinstance(ready, float) else ready, len(ids))
             return first
         begin, end = self.end, self.end + len(ids)
         if end > len(self.ids):
             begin, end = self._make_room(len(ids))
         self.ids[begin:end] = ids
-        self.ready[begin:end] = at
+        self.ready[begin:end] = ready
+        self.end = end
         if first < self.hours[begin - 1]:
             k = bisect_right(self.hours, first, self.head, begin)
             order = self.ready[k:end].argsort(kind="stable")
             self.ids[k:end] = self.ids[k:end][order]
             self.ready[k:end] = self.ready[k:end][order]
-        self.end = end
         return first
 
     def _make_room(self, count: int) -> tuple[int, int]:
@@ -140,12 +138,10 @@ class Queue:
         self._keep(ids, ready, waiting)
         return waiting, waiting + count
 
-    def take(self, count: int) -> tuple[Ids, Hours]:
-        """The first `count` units, and when they were ready: one hour if it is the same for all."""
-        head, end = self.head, self.head + count
-        self.head = end
-        first = self.hours[head]
-        return self.ids[head:end], first if self.hours[end - 1] == first else self.ready[head:end]
+    def take(self, count: int) -> tuple[Ids, Floats]:
+        """The first `count` units, and when each was ready."""
+        head, self.head = self.head, self.head + count
+        return self.ids[head : self.head], self.ready[head : self.head]
 
     def at(self, n: int) -> float:
         """When `n` units are ready; inf: not in sight."""
@@ -305,36 +301,44 @@ class Stock:
         lots = [lot for lot in lots if lot[1]]
         if not lots:
             return None
+        ready: Hours
         if len(lots) == 1:
             ((queue, count),) = lots
             stages, (ids, ready) = queue.stages, queue.take(count)
+            if ready.item(0) == ready.item(-1):
+                ready = ready.item(0)
         else:
             stages = {order: stage for queue, _ in lots for order, stage in queue.stages.items()}
             taken = [queue.take(count) for queue, count in lots]
-            ids = np.concatenate([some for some, _ in taken])
-            ready = np.concatenate([np.full(len(some), at) if isinstance(at, float) else at for some, at in taken])
+            ids, ready = np.concatenate([some for some, _ in taken]), np.concatenate([at for _, at in taken])
         if len(stages) == 1:
             (stage,) = stages.values()
             return Load([(stage, len(ids))], ids, ready)
         orders = self._orders[ids]
-        position = orders.argsort(kind="stable")
-        orders = orders[position]
-        heads = [0, *((orders[1:] != orders[:-1]).nonzero()[0] + 1).tolist(), len(ids)]
-        parts = [(stages[orders.item(a)], b - a) for a, b in pairwise(heads)]
+        traffics = orders.tolist()
+        parts = [(stages[order], traffics.count(order)) for order in sorted(set(traffics))]
         if len(parts) == 1:
             return Load(parts, ids, ready)
+        position = orders.argsort(kind="stable")
         return Load(parts, ids[position], ready if isinstance(ready, float) else ready[position])
 
 
 def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple[float, list[int]]:
     """When there is no room any more for the smallest unit, or one stands there that does not fit, and how many units
     of each queue are ready before that; if it is not so by the hour `by`: inf, and how many are ready by then."""
-    nearly = room - smallest
-    alone = min([q.at(max(int(nearly / q.space) + 1, 1)) for q in queues])  # with the cargo of one of them
-    full, counts = (alone, [q.before(alone) for q in queues]) if alone <= by else (INF, [q.by(by) for q in queues])
-    if len(queues) > 1 and sum([count * q.space for q, count in zip(queues, counts, strict=True)]) > nearly:
+    nearly, full = room - smallest, INF
+    for queue in queues:  # with the cargo of one of them
+        alone = queue.at(max(int(nearly / queue.space) + 1, 1))
+        if alone < full and alone <= by:
+            full = alone
+    counts, filled = [], 0.0
+    for queue in queues:
+        count = queue.by(by) if full == INF else queue.before(full)
+        counts.append(count)
+        filled += count * queue.space
+    if filled > nearly and len(queues) > 1:
         full = _reached(queues, counts, nearly, "right")
-        counts = [q.before(full) for q in queues]
+        counts = [queue.before(full) for queue in queues]
     return full, counts
 
 
@@ -357,7 +361,9 @@ def _reached(queues: list[Queue], counts: list[int], room: float, side: Literal[
 
 def _top_up(queues: list[Queue], counts: list[int], room: float, full: float) -> None:
     """Of the units that become ready in the hour at which a vehicle is full, the first that fit; none is passed by."""
-    left = room - sum([count * q.space for q, count in zip(queues, counts, strict=True)])
+    left = room
+    for queue, count in zip(queues, counts, strict=True):
+        left -= count * queue.space
     for i, queue in enumerate(queues):
         coming = queue.by(full) - counts[i]
         fitting = min(int(left / queue.space), coming)

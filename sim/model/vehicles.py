@@ -389,7 +389,7 @@ class Vehicle:
         opened = closures.next_open(now)
         if opened > now:
             yield opened
-        claim, waits = halt.pool.ask(_priority(cargo), since, opened)
+        claim, waits = halt.pool.ask(1 if cargo is None else cargo.priority, since, opened)
         if not waits and opened == now:
             return now, claim, now
         called = opened
@@ -528,7 +528,3 @@ def _in_order_of_loading(parts: list[Part], ready: Floats) -> tuple[Ids, Ids | N
     classes = np.repeat([stage.traffic.priority for stage, _ in parts], [count for _, count in parts])
     order = np.lexsort((ready, classes))
     return order, classes[order]
-
-
-def _priority(cargo: Load | None) -> int:
-    return 1 if cargo is None else cargo.priority

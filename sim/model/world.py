@@ -140,7 +140,8 @@ class World:
             stage, parcels = self._alone.popitem()
             assert stage.following is not None
             ids = np.concatenate([these for these, _ in parcels])
-            ready = np.concatenate([np.broadcast_to(landed, len(these)) for these, landed in parcels])
+            hours = [at if isinstance(at, np.ndarray) else np.full(len(these), at) for these, at in parcels]
+            ready = np.concatenate(hours)
             if stage.desk is not None:
                 ready = stage.desk.release(stage.traffic, ids, ready)
             self._forward(stage.following, ids, ready)
