@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
-from sim.model.clock import Actor, Clock, Floats, Hours, Ids
+from sim.model.clock import INF, Actor, Clock, Floats, Hours, Ids
 from sim.model.facilities import Pool, Yard
 from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal
 from sim.model.stock import Load, Part, Stage, Stock
@@ -44,13 +44,13 @@ class ConservationError(Exception):
 class CheckedClock(Clock):
     """A clock that has every event looked at."""
 
-    watch: Callable[[list[Any]], None]
+    watch: Callable[[Actor | None], None]
 
-    def go(self, until: float) -> None:
-        while self._queue and self._queue[0][0] < until:
-            callbacks = list(self._queue[0][3].callbacks or ())
-            self.step()
-            self.watch(callbacks)
+    def step(self) -> None:
+        _, _, number, actor = self._queue[0]
+        goes_on = number == actor.due
+        super().step()
+        self.watch(actor if goes_on else None)
 
 
 class CheckedWorld(World):
@@ -172,19 +172,15 @@ class Books:
 
     # --- what is looked at after each event ---
 
-    def after(self, callbacks: list[Any]) -> None:
-        """Look at all that an event can have changed."""
+    def after(self, actor: Actor | None) -> None:
+        """Look at all that an event can have changed, in which this actor went on."""
         now = self.world.env.now
-        actors = [c.__self__ for c in callbacks if isinstance(getattr(c, "__self__", None), Actor)]
-        actor = actors[0] if actors else None
         self._get_to_know()
         vehicle = self.stories.get(actor) if actor is not None else None
         self.actor, self.where = actor, ""
         if now < self.now:
             self._refuse(f"time runs backwards, from hour {self.now:.6f}")
         self.now = now
-        if len(actors) > 1:
-            self._refuse("several wait for one and the same event")
         self._see_claims(actor)
         if vehicle is not None:
             self._see_vehicle(vehicle)
@@ -354,14 +350,15 @@ class Books:
             box, times = wrong[0], found[wrong[0]]
             self._refuse(f"{self._box(box)} is {WHERE[self.state[box]]}, and found {WHERE[state]} {times} times")
 
-    def _called_up(self, stocks: list[Stock]) -> list[Any]:
-        """Who is called up by each event that is to come, or that somebody else will bring about."""
-        turns = [turn for pool in self.pools.values() for *_, turn in pool._queue]
-        turns += [turn for yard in self.world.yards.values() for *_, turn in yard._queue]
-        lanes = [lane for stock in stocks for lane in stock._lanes.values()]
-        alarms = [taker.alarm for lane in lanes for taker in lane.takers if taker.alarm is not None]
-        events = {id(event): event for event in [*turns, *alarms, *(entry[-1] for entry in self.world.env._queue)]}
-        return [getattr(c, "__self__", None) for event in events.values() for c in event.callbacks or ()]
+    def _called_up(self, stocks: list[Stock]) -> list[Actor]:
+        """Who goes on in each event that is to come, or that somebody else will bring about."""
+        takers = [taker for stock in stocks for lane in stock._lanes.values() for taker in lane.takers]
+        return [
+            *(actor for pool in self.pools.values() for *_, actor in pool._queue),
+            *(actor for yard in self.world.yards.values() for *_, actor in yard._queue),
+            *(taker.actor for taker in takers if taker.closing == INF),
+            *(actor for *_, number, actor in self.world.env._queue if number == actor.due),
+        ]
 
     def close(self, journal: Journal) -> None:
         """The journal tells of each box what the books do, in order of time."""

@@ -46,6 +46,7 @@ Story = Generator[float | None, None, T]
 class Clock(simpy.Environment):
     """SimPy's, with actors themselves in its queue of events: most wait for an hour, and need no event made for it."""
 
+    _queue: list[tuple[float, int, int, Actor]]  # type: ignore[assignment]
     acting: Actor  # who goes on in this moment
 
     def go(self, until: float) -> None:

@@ -44,7 +44,6 @@ class Traffic:
         self.count = len(blocks) * flow.block
         self.released = np.repeat(released, flow.block)
         self._blocks = blocks
-        self._block_of = np.repeat(np.arange(len(blocks), dtype=np.int32), flow.block)  # of each unit
         self._streams = streams
         self._drawn: dict[tuple[str, bool], Floats] = {}
 
@@ -68,7 +67,7 @@ class Traffic:
 
     def block_of(self, ids: Ids) -> Ids:
         """Position of each unit's block, for the arrays of `per_block`."""
-        return self._block_of[ids - self.base]
+        return (ids - self.base) // self.flow.block
 
     def block_of_first(self, ids: Ids) -> int:
         """The same of the first of them."""

@@ -76,14 +76,14 @@ def _move(
     free: list[float] | None,
 ) -> tuple[Floats, Floats, float]:
     if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
-        begins, ends = _rounds(count, cranes, moves)
-        ends = ends + start
-        return begins + start, ends, ends.item(-1)
+        first, last = _rounds(count, cranes, moves)
+        ends = last + start
+        return first + start, ends, ends.item(-1)
     each = np.full(count, moves) if isinstance(moves, float) else moves
     if cranes == 1 and free is None and (ready is None or ranks is None):
-        done = each.cumsum()  # one move after the other, or as soon as the unit is there
-        done += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (done - each))
-        return done - each, done, done.item(-1)
+        ends = each.cumsum()  # one move after the other, or as soon as the unit is there
+        ends += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (ends - each))
+        return ends - each, ends, ends.item(-1)
     hours = each.tolist()
     if ready is None and (free is None or (count >= cranes and min(hours) > 0)):
         if free is None:
@@ -107,7 +107,7 @@ def _move(
 @lru_cache(maxsize=1024)
 def _rounds(count: int, cranes: int, move: float) -> tuple[Floats, Floats]:
     """Hours from the start until the move of each unit begins and ends, if all moves take the same time."""
-    ends = (np.arange(cranes, cranes + count) // cranes) * move
+    ends = (np.arange(cranes, cranes + count) // cranes).astype(float) * move
     return ends - move, ends
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import Actor, Floats, Hours, Ids, Story, Streams, snap
+from sim.model.clock import INF, Actor, Floats, Hours, Ids, Story, Streams, snap
 from sim.model.facilities import HAIR, Pool, Track, Yard
 from sim.model.handling import work, work_whole
 from sim.model.journal import Call, Claim, Recorder
-from sim.model.stock import INF, Lane, Load, Part, Rule, Stock, Taker
+from sim.model.stock import Lane, Load, Part, Rule, Stock, Taker
 from sim.network import Section, load_share
 from sim.scenario.schema import Berths, Effect, Fleet, FleetService
 from sim.scenario.values import Variate

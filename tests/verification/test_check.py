@@ -15,6 +15,7 @@ import sim.model.world
 from sim.cli import corridor
 from sim.model import simulate
 from sim.model.check import ConservationError
+from sim.model.clock import Actor, Clock
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Yard
 from sim.model.stock import Lane, Queue, Stock
@@ -122,7 +123,13 @@ def keep_the_berth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place is given to the first in the queue, who is never told."""
-    monkeypatch.setattr("sim.model.facilities._call_up", lambda env, turn: None)
+    call_up = Clock.call_up
+
+    def only_to_begin(clock: Clock, actor: Actor) -> None:
+        if not actor.due:
+            call_up(clock, actor)
+
+    monkeypatch.setattr(Clock, "call_up", only_to_begin)
 
 
 def overfill_the_yard(monkeypatch: pytest.MonkeyPatch) -> None:
