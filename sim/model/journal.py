@@ -315,7 +315,7 @@ class Journal:
     names: dict[str, list[str]]  # itineraries ("flow/route"), places, links, fleets, facilities
     capacities: Floats  # of each facility
     trips: int
-    events: int  # SimPy events
+    events: int  # in SimPy's queue
 
     @cached_property
     def carriages(self) -> Table:

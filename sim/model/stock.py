@@ -202,27 +202,24 @@ class Lane:
             closing = max(min(full, closing), now)
             taker.takes = [(queue, min(int(room / queue.space), queue.by(closing)))]
             return closing
+        full, lots = _full(queues, room, self.smallest, closing)
+        closing = max(min(full, closing), now)
         if queues[0].priority != queues[-1].priority:
-            full, _ = _full(queues, room, self.smallest, closing)
-            closing = max(min(full, closing), now)
             taker.takes = self._by_class(queues, room, closing)
-            return closing
-        full, counts = _full(queues, room, self.smallest, closing)
-        if full < INF:
-            _top_up(queues, counts, room, full)
-        taker.takes = list(zip(queues, counts, strict=True))
-        return max(min(full, closing), now)
+        else:
+            taker.takes = lots if full == INF else _top_up(lots, room, full)
+        return closing
 
     def _by_class(self, queues: list[Queue], room: float, now: float) -> list[Lot]:
         """Priority cargo that is ready first, then the rest, as far as there is room."""
         takes: list[Lot] = []
         for _, group in groupby(queues, key=lambda q: q.priority):
             ranked = list(group)
-            full, counts = _full(ranked, room, self.smallest, now)
+            full, lots = _full(ranked, room, self.smallest, now)
             if full < INF:
-                _top_up(ranked, counts, room, full)
-            takes += zip(ranked, counts, strict=True)
-            room -= sum([count * queue.space for queue, count in zip(ranked, counts, strict=True)])
+                lots = _top_up(lots, room, full)
+            takes += lots
+            room -= sum([count * queue.space for queue, count in lots])
         return takes
 
 
@@ -323,7 +320,7 @@ class Stock:
         return Load(parts, ids[position], ready if isinstance(ready, float) else ready[position])
 
 
-def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple[float, list[int]]:
+def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple[float, list[Lot]]:
     """When there is no room any more for the smallest unit, or one stands there that does not fit, and how many units
     of each queue are ready before that; if it is not so by the hour `by`: inf, and how many are ready by then."""
     nearly, full = room - smallest, INF
@@ -331,15 +328,15 @@ def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple
         alone = queue.at(max(int(nearly / queue.space) + 1, 1))
         if alone < full and alone <= by:
             full = alone
-    counts, filled = [], 0.0
+    lots, filled = [], 0.0
     for queue in queues:
         count = queue.by(by) if full == INF else queue.before(full)
-        counts.append(count)
+        lots.append((queue, count))
         filled += count * queue.space
     if filled > nearly and len(queues) > 1:
-        full = _reached(queues, counts, nearly, "right")
-        counts = [queue.before(full) for queue in queues]
-    return full, counts
+        full = _reached(lots, nearly, "right")
+        lots = [(queue, queue.before(full)) for queue in queues]
+    return full, lots
 
 
 def _enough(queues: list[Queue], least: float) -> float:
@@ -347,27 +344,27 @@ def _enough(queues: list[Queue], least: float) -> float:
     alone = min([q.at(max(ceil(least / q.space), 1)) for q in queues])
     if len(queues) == 1:
         return alone
-    return min(_reached(queues, [q.before(alone) for q in queues], least, "left"), alone)
+    return min(_reached([(q, q.before(alone)) for q in queues], least, "left"), alone)
 
 
-def _reached(queues: list[Queue], counts: list[int], room: float, side: Literal["left", "right"]) -> float:
+def _reached(lots: list[Lot], room: float, side: Literal["left", "right"]) -> float:
     """When so many units of each queue fill `room`, or (right) more than that; inf: they do not."""
-    hours = np.concatenate([q.ready[q.head : q.head + n] for q, n in zip(queues, counts, strict=True)])
+    hours = np.concatenate([queue.ready[queue.head : queue.head + count] for queue, count in lots])
     order = hours.argsort(kind="stable")
-    filled = np.array([q.space for q in queues]).repeat(counts)[order].cumsum()
+    spaces = np.array([queue.space for queue, _ in lots]).repeat([count for _, count in lots])
+    filled = spaces[order].cumsum()
     n = int(filled.searchsorted(room, side=side))
     return hours.item(order.item(n)) if n < len(hours) else INF
 
 
-def _top_up(queues: list[Queue], counts: list[int], room: float, full: float) -> None:
+def _top_up(lots: list[Lot], room: float, full: float) -> list[Lot]:
     """Of the units that become ready in the hour at which a vehicle is full, the first that fit; none is passed by."""
-    left = room
-    for queue, count in zip(queues, counts, strict=True):
-        left -= count * queue.space
-    for i, queue in enumerate(queues):
-        coming = queue.by(full) - counts[i]
+    left = room - sum([count * queue.space for queue, count in lots])
+    for i, (queue, count) in enumerate(lots):
+        coming = queue.by(full) - count
         fitting = min(int(left / queue.space), coming)
-        counts[i] += fitting
+        lots[i] = queue, count + fitting
         if fitting < coming:
-            return
+            break
         left -= fitting * queue.space
+    return lots

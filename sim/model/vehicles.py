@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,10 +61,11 @@ class Task:
         """Hours of the move of each unit."""
         if self.each is not None:
             return self.each
-        traffics = [stage.traffic for stage, _ in cargo.parts]
-        edges = accumulate([count for _, count in cargo.parts[:-1]])
-        some = np.split(cargo.ids, list(edges)) if len(traffics) > 1 else [cargo.ids]
-        drawn = [t.per_unit(self.key, self.hours)[ids - t.base] for t, ids in zip(traffics, some, strict=True)]
+        drawn, end = [], 0
+        for stage, count in cargo.parts:
+            begin, end = end, end + count
+            traffic = stage.traffic
+            drawn.append(traffic.per_unit(self.key, self.hours)[cargo.ids[begin:end] - traffic.base])
         return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
 
     def work(
@@ -485,7 +486,7 @@ class Vehicle:
         """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
         env, recorder, t = self.env, self.recorder, now
         delays, drawn = self.delays(halt)
-        for stretch, late in zip(halt.stretches, delays, strict=True):
+        for number, stretch in enumerate(halt.stretches):
             path = entered = t
             if stretch.track is not None:
                 if t > now:
@@ -493,7 +494,7 @@ class Vehicle:
                     now = t
                 path, entered = stretch.track.enter(t, stretch.direction)
             recorder.stretches.fresh.extend((call.index, stretch.index, t, path, entered, drawn + stretch.first))
-            t = entered + stretch.hours + late
+            t = entered + stretch.hours + delays[number]
             if stretch.border is not None and cargo is not None:
                 t = yield from self.cross(call, stretch.border, cargo, t)
                 now = env.now
