@@ -25,6 +25,7 @@ Hours = Floats | float  # of each unit, or the same for all
 T = TypeVar("T")
 
 INF = float("inf")
+NOT_CALLED = -1
 
 GRID = float(1 << 20)  # steps an hour
 
@@ -44,7 +45,8 @@ Story = Generator[float | None, None, T]
 
 
 class Clock(simpy.Environment):
-    """SimPy's, with actors themselves in its queue of events: most wait for an hour, and need no event made for it."""
+    """SimPy's, with actors themselves in its queue of events: most wait for an hour, and need no event made for it.
+    They go on by hour; in one hour first who was called up, then who was called for it, in the order of the calls."""
 
     _queue: list[tuple[float, int, int, Actor]]  # type: ignore[assignment]
     acting: Actor  # who goes on in this moment
@@ -68,8 +70,9 @@ class Clock(simpy.Environment):
 
     def call(self, actor: Actor, hour: float) -> None:
         """An actor who waits will go on at this hour, and not at that for which it was called before; inf: not yet."""
-        actor.due = number = next(self._eid)
+        actor.due = NOT_CALLED
         if hour < INF:
+            actor.due = number = next(self._eid)
             heappush(self._queue, (hour, NORMAL, number, actor))
 
     def call_up(self, actor: Actor) -> None:
@@ -86,7 +89,7 @@ class Actor:
     def __init__(self, clock: Clock, story: Story[Any]) -> None:
         self.name: str = story.__name__  # type: ignore[attr-defined]
         self.story = story
-        self.due = 0  # number of the event in which it goes on
+        self.due = NOT_CALLED  # number of the event in which it goes on
         clock.call_up(self)
 
 

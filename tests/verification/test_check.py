@@ -15,7 +15,7 @@ import sim.model.world
 from sim.cli import corridor
 from sim.model import simulate
 from sim.model.check import ConservationError
-from sim.model.clock import Actor, Clock
+from sim.model.clock import NOT_CALLED, Actor, Clock
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Yard
 from sim.model.stock import Lane, Queue, Stock
@@ -126,7 +126,7 @@ def forget_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     call_up = Clock.call_up
 
     def only_to_begin(clock: Clock, actor: Actor) -> None:
-        if not actor.due:
+        if actor.due == NOT_CALLED:
             call_up(clock, actor)
 
     monkeypatch.setattr(Clock, "call_up", only_to_begin)
