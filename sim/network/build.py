@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import networkx as nx
@@ -97,12 +98,18 @@ def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, tuple[Itinerar
     """Ways, itineraries and faults; where these hang on what is doubtful, there is none."""
     ways, faults = _find_ways(model, doubtful)
     carried, all_known = _find_carried(model, doubtful)
+
+    @cache
+    def serving(cargo: str, avoid: frozenset[str]) -> nx.Graph[str]:
+        return _service_graph(model, {name: way for name, way in ways.items() if cargo in carried[name]}, avoid)
+
     itineraries: list[Itinerary] = []
     for name, flow in model.demand.items():
         if flow.origin == flow.destination:  # the check of the file tells that
             continue
         for route, share in flow.routes.items():
-            legs = _legs(model, ways, carried, flow, model.routes[route])
+            rule = model.routes[route]
+            legs = _legs(serving(flow.cargo, frozenset(rule.avoid)), flow, rule)
             if not isinstance(legs, str):
                 itineraries.append(Itinerary(name, route, float(share), legs))
             elif all_known:
@@ -218,10 +225,8 @@ def accepts(model: Model, name: str) -> set[str]:
     return set(service.accepts)
 
 
-def _legs(model: Model, ways: Ways, carried: dict[str, set[str]], flow: Flow, route: Route) -> tuple[Leg, ...] | str:
-    """The chain of services for one flow, or what is wrong. `carried`: the kinds of cargo of each service."""
-    usable = {name: way for name, way in ways.items() if flow.cargo in carried[name]}
-    graph = _service_graph(model, usable, set(route.avoid))
+def _legs(graph: nx.Graph[str], flow: Flow, route: Route) -> tuple[Leg, ...] | str:
+    """The chain of services for one flow on the graph of those that it may take, or what is wrong."""
     for end in (flow.origin, flow.destination):
         if end not in graph:
             return f"no service that carries {flow.cargo} stops at {end}, so the demand has no route"
@@ -251,7 +256,7 @@ def _waypoints(flow: Flow, route: Route) -> list[str]:
     return [flow.origin, *via, flow.destination]
 
 
-def _service_graph(model: Model, ways: Ways, avoid: set[str]) -> nx.Graph[str]:
+def _service_graph(model: Model, ways: Ways, avoid: frozenset[str]) -> nx.Graph[str]:
     graph: nx.Graph[str] = nx.Graph()
     for name, way in ways.items():
         touched = {name, *(p for s in way for p in (s.start, s.end))}

@@ -152,7 +152,8 @@ class _Builder:
         match = Reader.NON_PRINTABLE.search(self.text)
         at = match.start() if match else 0
         line, column = self.text.count("\n", 0, at), at - self.text.rfind("\n", 0, at)
-        return self.place(line, column), f"wrong YAML: character #x{ord(self.text[at]):02x} is not allowed"
+        where = Origin(self.start.file, self.start.line and self.start.line + line, column)
+        return where, f"wrong YAML: character #x{ord(self.text[at]):02x} is not allowed"
 
     def document(self) -> Node:
         root = None
@@ -253,10 +254,8 @@ class _Builder:
         return found
 
     def origin(self, mark: StringMark) -> Origin:
-        return self.place(mark.line, mark.column + 1)
-
-    def place(self, line: int, column: int) -> Origin:
-        return Origin(self.start.file, self.start.line and self.start.line + line, column)
+        file, line, _ = self.start
+        return Origin(file, line and line + mark.line, mark.column + 1)
 
     def fail(self, origin: Origin, message: str, suggestion: str | None = None) -> NoReturn:
         raise ScenarioError([*self.lines, render(origin, message, suggestion)])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.network import Network, build, preview
+from sim.network import Network, build
+from sim.network.preview import preview
 from sim.scenario.faults import ScenarioError
 from sim.scenario.load import load
 
