@@ -48,6 +48,15 @@ def check(tree: Tree) -> tuple[Model | None, list[Fault]]:
     return (None if faults else model), faults
 
 
+def check_alone(tree: Tree) -> list[Fault]:
+    """What is wrong with a part of a scenario whatever the other parts say: keys unknown, values misread."""
+    try:
+        Model.model_validate(tree)
+    except ValidationError as error:
+        return check_shape(tree, error, whole=False)
+    return []
+
+
 def _sound_part(tree: Tree, faults: list[Fault]) -> Model | None:
     """The model without the entries that are at fault, so that the others can still be checked for sense."""
     broken = {fault.path[:2] for fault in faults}
@@ -112,11 +121,16 @@ def allowed_keys(here: list[Kind]) -> list[str]:
     return list(dict.fromkeys(key for kind in here if _is_block(kind) for key in kind.type.model_fields))
 
 
-def check_shape(tree: Tree, error: ValidationError, top: type[Block] = Model) -> list[Fault]:
-    """Pydantic's errors on a tree that should be a `top`, as faults, one or more for each path."""
+def check_shape(tree: Tree, error: ValidationError, top: type[Block] = Model, *, whole: bool = True) -> list[Fault]:
+    """Pydantic's errors on a tree that should be a `top`, as faults, one or more for each path.
+
+    If the tree is not the `whole` of it, a mapping may go on elsewhere, and is not blamed for what it is not.
+    """
     faults: dict[Path, list[Fault]] = {}
     missing: dict[Path, dict[str, list[Kind]]] = {}
     for details in error.errors(include_url=False):
+        if not (whole or _stands_alone(details)):
+            continue
         path, here = _follow(details["loc"], top)
         if details["type"] == "missing":
             missing.setdefault(path[:-1], {})[path[-1]] = here
@@ -125,6 +139,15 @@ def check_shape(tree: Tree, error: ValidationError, top: type[Block] = Model) ->
     return [fault for found in faults.values() for fault in found] + [
         Fault(path, _missing(keys), at="key", suggestion=_sibling(tree, path, top)) for path, keys in missing.items()
     ]
+
+
+def _stands_alone(details: ErrorDetails) -> bool:
+    """Whether an error remains one whatever else is written in the same mapping."""
+    found = details["input"]
+    return details["type"] == "extra_forbidden" or not isinstance(found, dict) or not found.keys().isdisjoint(WHOLE)
+
+
+WHOLE = ("value", "dist")  # a mapping with one of these is a value, and is replaced as a whole
 
 
 def _missing(keys: dict[str, list[Kind]]) -> str:

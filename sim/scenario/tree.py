@@ -102,7 +102,8 @@ class Node:
 
 
 def parse(text: str, file: str, line: int = 1) -> Node:
-    """The tree of a YAML text; raises ScenarioError with everything that is wrong with it as YAML.
+    """The tree of a YAML text; raises ScenarioError with everything that is wrong with it as YAML, and the tree
+    without that if the text can be read to its end.
 
     Positions start at `line`; 0 stands for a text that is in no file.
     """
@@ -134,7 +135,7 @@ class _Builder:
         except ReaderError:
             self.fail(*self.unprintable())
         if self.lines:
-            raise ScenarioError(self.lines)
+            raise ScenarioError(self.lines, root)
         return root
 
     def reason(self, error: MarkedYAMLError, mark: StringMark) -> str:
