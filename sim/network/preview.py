@@ -11,8 +11,8 @@ from typing import Any
 from sim.network.build import Network, load_share
 from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow
 
-# What a replication takes, simulated and measured: fitted to the shipped scenarios and the corridors of the benchmark on
-# one machine, within a third for each of them. To be fitted anew when the model has become faster or smaller.
+# What a replication takes, simulated and measured: fitted to the shipped scenarios and the corridors of the benchmark
+# on one machine, within a third for each of them. To be fitted anew when the model has become faster or smaller.
 TRIP_S = 25e-6  # CPU of a vehicle's trip from stop to stop,
 SECTION_S = 15e-6  # of each link that it runs,
 UNIT_LEG_S = 0.2e-6  # and of each unit on board
