@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen
@@ -19,6 +20,7 @@ from sim.scenario.faults import Fault, MisreadError, Path, listed, nearest
 from sim.scenario.schema import (
     Block,
     Charges,
+    Diversion,
     Documents,
     Fleet,
     FleetService,
@@ -314,6 +316,7 @@ REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("demand.*.destination", "value", ("places",)),
     ("demand.*.cargo", "value", ("cargo",)),
     ("demand.*.routes.*", "key", ("routes",)),
+    ("demand.*.diversions.*.routes.*", "key", ("routes",)),
 )
 
 
@@ -600,15 +603,40 @@ def check_demand(model: Model) -> list[Fault]:
         path = ("demand", name)
         if flow.origin == flow.destination:
             faults.append(Fault((*path, "destination"), f'"{flow.destination}" is the origin, too'))
-        total = sum(flow.routes.values())
-        if abs(total - 1) > 1e-6:
-            faults.append(Fault((*path, "routes"), f"the shares add up to {total:.6g}, where 1 is due", at="key"))
+        faults += _check_shares((*path, "routes"), flow.routes)
+        faults += _check_diversions((*path, "diversions"), flow.diversions)
         if flow.seasons is not None and not any(flow.seasons):
             faults.append(Fault((*path, "seasons"), "no month has any demand", at="key"))
         cargo = model.cargo.get(flow.cargo)
         if cargo is not None and flow.volume.space not in ("units", cargo.space.unit):
             message = f'{flow.volume.text}, but one unit of "{flow.cargo}" takes {cargo.space.text}: the units differ'
             faults.append(Fault((*path, "volume"), message))
+    return faults
+
+
+def _check_shares(path: Path, routes: dict[str, Share]) -> list[Fault]:
+    total = sum(routes.values())
+    if abs(total - 1) <= 1e-6:
+        return []
+    return [Fault(path, f"the shares add up to {total:.6g}, where 1 is due", at="key")]
+
+
+NEVER = "9999-12-31"
+
+
+def _check_diversions(path: Path, diversions: dict[str, Diversion]) -> list[Fault]:
+    """Each has its time, shares that add up, and ends before the next begins."""
+    faults = []
+    spans: list[tuple[datetime, datetime, str]] = []
+    for key, diversion in diversions.items():
+        faults += _check_shares((*path, key, "routes"), diversion.routes)
+        wrong = _check_span((*path, key), diversion.start, diversion.end or NEVER)
+        faults += wrong
+        if not wrong:
+            spans.append((_date(diversion.start), _date(diversion.end or NEVER), key))
+    for (_, end, before), (start, _, key) in pairwise(sorted(spans)):
+        if start < end:
+            faults.append(Fault((*path, key, "start"), f'"{before}" has not ended by then'))
     return faults
 
 

@@ -17,6 +17,7 @@ from sim.scenario.values import Months, Quantity, Variate
 
 FOLDER = Path(__file__).parent
 COMPLETE = (FOLDER / "complete.yaml").read_text(encoding="utf-8")
+FLOW = "demand: {almaty-tbilisi: {diversions: {"
 LINE = re.compile(r"[^\n]+: error: [^\n]+")
 
 
@@ -180,6 +181,11 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ("borders: {tbilisi: {time: {value: 6 h, source: alat-2042}}}", "2:48", "is not in sources", "alat-2024"),
         # sense
         ("routes: {two: {title: Two}}\ndemand: {almaty-tbilisi: {routes: {two: 20 %}}}", "3:27", "add up to 1.2", None),
+        (f"{FLOW}x: {{start: 2024-05-01, routes: {{middle: 90 %}}}}}}}}}}", "2:63", "add up to 0.9", None),
+        (f"{FLOW}x: {{start: 2024-05-01, routes: {{midle: 1}}}}}}}}}}", "2:72", '"midle" is not in routes', "middle"),
+        (f"{FLOW}x: {{start: May, routes: {{middle: 1}}}}}}}}}}", "2:51", 'found "May", where a date like', None),
+        (f"{FLOW}x: {{start: 2024-02-20, routes: {{middle: 1}}}}}}}}}}", "2:51", '"storm" has not ended by then', None),
+        (f"{FLOW}storm: {{end: 2024-01-01}}}}}}}}", "2:53", 'is not after the start "2024-02-01"', None),
         ("demand: {almaty-tbilisi: {volume: 5 wagons/d}}", "2:35", "the units differ", None),
         ("demand: {almaty-tbilisi: {destination: almaty}}", "2:40", "is the origin, too", None),
         ("demand: {almaty-tbilisi: {block: 56}}", "2:34", "a block of 56 takes 112 TEU, more than the largest", None),
