@@ -25,7 +25,8 @@ from sim._version import __version__
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from sim.network import Network, Offered
+    from sim.network import Network
+    from sim.network.preview import Offered
     from sim.scenario.explain import Explanation
     from sim.scenario.load import Scenario
     from sim.study import BadStudyError, Failure, Result
@@ -75,6 +76,12 @@ class Corridor(click.Group):
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(import_module(f"sim.{cmd_name}_commands"), cmd_name)
         return command
+
+    def make_context(self, *words: Any, **settings: Any) -> click.Context:
+        try:
+            return super().make_context(*words, **settings)
+        except KeyboardInterrupt:
+            raise Stopped from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -237,7 +244,7 @@ def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
 
     At a utilisation of 100 % or more a queue grows without end.
     """
-    from sim.network import preview as offered
+    from sim.network.preview import preview as offered
 
     network = load_network(file, changes)
     found = offered(network)

@@ -240,6 +240,7 @@ class ToyNetwork:
             links={
                 key: SimpleNamespace(between=[a, b], mode=mode, via=via) for key, (a, b, mode, _, via) in LINKS.items()
             },
+            terminals={},
             ports=dict.fromkeys(PORTS),
             services={
                 "trans-siberian-land-bridge": SimpleNamespace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
         if itinerary.flow not in released:
             released[itinerary.flow] = _releases(itinerary.flow, flow, flow.units_per_hour(cargo), times, streams)
         all_blocks = released[itinerary.flow]
-        mine = np.flatnonzero(_chosen(itinerary, flow, len(all_blocks), streams))
+        mine = np.flatnonzero(_chosen(itinerary, flow, all_blocks, times, streams))
         traffic.append(Traffic(index, itinerary, flow, cargo, base, mine, all_blocks[mine], streams))
         base += traffic[-1].count
     for order, some in enumerate(sorted(traffic, key=lambda t: t.rank)):
@@ -125,20 +125,26 @@ def _intensity(flow: Flow, times: Times) -> tuple[Floats, Floats]:
     return edges, np.concatenate([[0.0], np.cumsum(hours)])
 
 
-def _chosen(itinerary: Itinerary, flow: Flow, count: int, streams: Streams) -> NDArray[np.bool_]:
+def _chosen(itinerary: Itinerary, flow: Flow, released: Floats, times: Times, streams: Streams) -> NDArray[np.bool_]:
     """Which blocks take this route."""
-    if len(flow.routes) == 1:
-        return np.ones(count, bool)
-    low, high = next(span for route, span in _spans(flow) if route == itinerary.route)
-    u = streams.uniforms(f"route/{itinerary.flow}", count)
-    return (low <= u) & (u < high)
+    if len(flow.routes) == 1 and not flow.diversions:
+        return np.ones(len(released), bool)
+    u = streams.uniforms(f"route/{itinerary.flow}", len(released))
+    chosen = _falls_to(itinerary.route, flow.routes, u)
+    for diversion in flow.diversions.values():
+        first = np.searchsorted(released, times.hour(diversion.start))
+        last = np.searchsorted(released, times.hour(diversion.end) if diversion.end else np.inf)
+        chosen[first:last] = _falls_to(itinerary.route, diversion.routes, u[first:last])
+    return chosen
 
 
-def _spans(flow: Flow) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Each route's part of the unit interval, in order of their names, not of the file."""
+def _falls_to(route: str, shares: Mapping[str, float], u: Floats) -> NDArray[np.bool_]:
+    """Which numbers lie in this route's part of the unit interval, in order of the routes' names, not of the file."""
     low = 0.0
-    names = sorted(flow.routes)
-    for route in names:
-        high = 1.0 if route == names[-1] else low + flow.routes[route]
-        yield route, (low, high)
+    names = sorted(shares)
+    for name in names:
+        high = 1.0 if name == names[-1] else low + shares[name]
+        if name == route:
+            return (low <= u) & (u < high)
         low = high
+    return np.zeros(len(u), bool)

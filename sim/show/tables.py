@@ -54,12 +54,14 @@ def routes_table(result: Result, width: int = 120) -> RenderableType:
 
 
 def pairs(result: Result, summary: pd.DataFrame) -> Iterator[tuple[str, list[dict[Any, Any]]]]:
-    """The rows of a summary by pair; each with a `label`: its route, and its flow where several take the same route."""
+    """The rows of a summary by pair; each with a `label`: its route, and its flow where several take the same route, by
+    title or, if these are the same too, by id."""
     for (origin, destination), group in summary.groupby(["origin", "destination"], sort=False):
         rows = group.to_dict("records")
-        for row, shared in zip(rows, group["route"].duplicated(keep=False), strict=True):
+        shared, alike = (group.duplicated(names, keep=False) for names in ("route", ["route", "title"]))
+        for row, several, same in zip(rows, shared, alike, strict=True):
             route = result.atlas.route(row["route"])
-            row["label"] = f"{route} ({row['title']})" if shared else route
+            row["label"] = f"{route} ({row['flow' if same else 'title']})" if several else route
         yield f"{result.atlas.name(str(origin))} → {result.atlas.name(str(destination))}", rows
 
 
