@@ -319,7 +319,7 @@ def check_priced(network: Network, flows: Sequence[str]) -> None:
     for flow in flows:
         chosen(network, flow)
     carriers = [*network.model.links.values(), *network.model.services.values()]
-    if all(carrier.freight is None for carrier in carriers):
+    if all(carrier.freight is None and not carrier.freight_of for carrier in carriers):
         raise click.UsageError(f"{network.name} has no freight on any link or service, so there is nothing to add up.")
 
 

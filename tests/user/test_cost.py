@@ -128,6 +128,35 @@ def test_eastbound_has_a_price_of_its_own(priced, corridor_json):
     assert rail == [pytest.approx(200 / 2)]
 
 
+FARES = "services.feeder.freight_of={box: {freight: 150 USD/unit, freight_east: 90 USD/unit}}"
+
+
+@pytest.mark.parametrize(
+    ("change", "west", "east"),
+    [
+        (FARES, 150 / 2, 90 / 2),
+        ("services.feeder.freight_of={box: {freight: 150 USD/unit}}", 150 / 2, 150 / 2),
+        ("services.feeder.freight_of={empty: {freight: 150 USD/unit}}", 400, 400),  # boxes pay what all others pay
+        ("links.crossing.freight_of={box: {freight: 1 USD/unit}}", 400, 400),  # the service asks first
+    ],
+)
+def test_a_kind_of_cargo_has_prices_of_its_own(priced, corridor_json, change, west, east):
+    fleet = ("--set", "cargo.empty={title: Empty box, space: 2 TEU}", "--set", "fleets.feeders.accepts=[box, empty]")
+    found = corridor_json("cost", "priced.yaml", "-n", 1, *fleet, "--set", change)
+    rows = [row for row in found["costs"] if row["operator"] == "Small Sea Line" and row["kind"] == "freight"]
+    assert {row["flow"]: row["usd"] for row in rows} == {
+        "trade": pytest.approx(west), "returns": pytest.approx(east)
+    }  # fmt: skip
+
+
+def test_a_price_that_does_not_count_the_cargo_is_no_price(priced, corridor_json):
+    found = corridor_json("cost", "priced.yaml", "-n", 1, "--set", "links.hub-east-port.freight=1 USD/t", "--set",
+                          "cargo.box.payload=0")  # fmt: skip
+    over = next(row for row in found["routes"] if row["route"] == "over" and row["flow"] == "trade")
+    assert over["freight"] is None
+    assert over["cost"] is None
+
+
 def test_a_leg_without_a_price_makes_the_route_unknown_not_cheap(priced, corridor, corridor_json):
     change = ("--set", "links.junction-market.freight=null")
     found = corridor_json("cost", "priced.yaml", "-n", 2, *change)
@@ -186,6 +215,8 @@ def test_what_cannot_be_shown_is_refused_before_it_runs(priced, corridor, writte
     [
         ("links.crossing.freight=0.3 USD/TEU/km", "USD/(TEU km)"),
         ("links.crossing.factor=shop", '"shop" is not in factors; did you mean "ship"?'),
+        ("services.feeder.freight_of={bok: {freight: 9 USD/TEU}}", '"bok" is not in cargo; did you mean "box"?'),
+        ("services.feeder.freight_of={box: {freight_east: 9 USD/TEU}}", 'key "freight" is missing'),
         ("factors.diesel.ttw=30 g/(t km)", "30 g/(t km) is more than wtw, 28 g/(t km)"),
         ("factors.diesel.ttw=3 g/(TEU km)", "is not for a t, as wtw is"),
         ("factors.diesel.load_factor=0 %", "vehicles that carry nothing"),
@@ -198,6 +229,14 @@ def test_faults_are_told(priced, corridor, change, message):
     shown = corridor("validate", "priced.yaml", "--set", change)
     assert shown.exit_code == 2
     assert message in shown.output
+
+
+def test_a_price_for_cargo_that_is_not_carried_is_a_fault(priced, corridor):
+    pallets = "cargo.pallets={title: Pallets, space: 2 TEU, teu: 2}"
+    price = "services.feeder.freight_of={pallets: {freight: 9 USD/TEU}}"
+    shown = corridor("validate", "priced.yaml", "--set", pallets, "--set", price)
+    assert shown.exit_code == 2
+    assert 'feeder does not carry "pallets", only: box' in shown.output
 
 
 def test_time_as_a_share_of_the_goods_worth(priced):
@@ -234,6 +273,7 @@ def test_a_charter_is_borne_by_what_sails(priced, corridor_json, folder):
     ("change", "message"),
     [
         (CHARTERED[2:], "feeder asks a freight; a charter takes its place"),
+        (("--set", "services.feeder.freight=null", "--set", FARES, *CHARTERED[2:]), "feeder asks a freight"),
         (NUMBERLESS, "without number"),
         (("--set", "fleets.feeders.charter=9 USD/TEU"), 'a charter like "9000 USD/d"'),
     ],
