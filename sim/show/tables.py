@@ -142,7 +142,7 @@ def costs_table(result: Result, flows: Sequence[str] = (), width: int = 120) -> 
         labels = {(row["flow"], row["route"]): row["label"] for row in rows}
         own = even[(even["origin"] == rows[0]["origin"]) & (even["destination"] == rows[0]["destination"])]
         parts += [Padding(line, (0, 0, 0, 2)) for line in _even(own, labels)]
-    return Group(*parts, Text(), *_cost_notes(costs, flows))
+    return Group(*parts, Text(), *_cost_notes(costs, flows), *foot_of(result))
 
 
 def _costs_columns(width: int, *, show_header: bool) -> Table:
@@ -349,12 +349,17 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
         )
     if summary["mean"].isna().any():
         notes.append(Text("? unknown: there was no box in some replication", style="dim"))
-    notes.append(_warm_up(result))
-    notes.append(Text(f"{shares(result.grades)}; corridor sources lists them", style="dim"))
+    return [Text(), *notes, *foot_of(result)]
+
+
+def foot_of(result: Result) -> list[RenderableType]:
+    """What stands below every report: whether the warm-up was enough, how sure the values of the scenario are, what
+    became of the targets."""
+    notes = [_warm_up(result), Text(f"{shares(result.grades)}; corridor sources lists them", style="dim")]
     notes += [_target(found) for found in result.until]
     if not result.complete and not result.failures:
         notes.append(Text("stopped early: these are the replications that had finished", style="yellow"))
-    return [Text(), *notes] if notes else []
+    return [*notes]
 
 
 def _days(row: Mapping[Any, Any]) -> list[Text]:

@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]  # one value a replication
 
 TOLERANCE = 0.05  # how far from a single observed figure still counts as inside
 Kind = Literal["calibration", "partly", "validation"]
+Verdict = Literal["inside", "below", "above"]
 KINDS: dict[Kind, str] = {
     "calibration": "Calibration: values of the scenario were set by these figures",
     "partly": "Partly calibration: these had a part in setting values",
@@ -44,6 +45,14 @@ TOPICS = {
     "north": "northern route",
     "sea": "sea route",
 }
+
+
+def judge(value: float, low: float, high: float | None) -> Verdict:
+    """Whether a value lies within what was observed; a single figure is met within the tolerance."""
+    margin = TOLERANCE if low == high else 0.0
+    if value < low * (1 - margin):
+        return "below"
+    return "above" if high is not None and value > high * (1 + margin) else "inside"
 
 
 class Entry(BaseModel):
@@ -239,14 +248,6 @@ class Figure(Entry):
     note: str | None = None
     measure: Measure
 
-    def verdict(self, value: float) -> Literal["inside", "below", "above"]:
-        """Whether a simulated mean lies within what was observed."""
-        low, high = self.observed
-        margin = TOLERANCE if low == high else 0.0
-        if value < low * (1 - margin):
-            return "below"
-        return "above" if high is not None and value > high * (1 + margin) else "inside"
-
 
 class Observed(Entry):
     """The whole file."""
@@ -266,19 +267,21 @@ class Compared:
     simulated: Estimate
 
     @property
-    def verdict(self) -> Literal["inside", "below", "above", "unknown"]:
-        return "unknown" if self.simulated.value is None else self.figure.verdict(self.simulated.value)
+    def verdict(self) -> Verdict | Literal["unknown"]:
+        value = self.simulated.value
+        return "unknown" if value is None else judge(value, *self.figure.observed)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All figures, in the order of the file, and how they were made."""
+    """All figures, in the order of the file, and how they were made; `grades` counts the values of each scenario."""
 
     compared: tuple[Compared, ...]
     cases: Mapping[str, Case]
     replications: int
     seeds: tuple[int, ...]
     model_version: str
+    grades: Mapping[str, Mapping[str, int]]
 
     def of_kind(self, kind: Kind) -> list[Compared]:
         """The figures of one kind, by topic."""
@@ -329,6 +332,7 @@ def evidence(
         min(len(result.replications) for result in results.values()),
         tuple(dict.fromkeys(result.seed for result in results.values())),
         next(iter(results.values())).model_version,
+        {every.cases[name].scenario: result.grades for name, result in results.items()},
     )
 
 

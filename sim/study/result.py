@@ -170,9 +170,13 @@ class Result:
         return bool((self.frames["costs"]["usd"] > 0).any())
 
     def about(self) -> dict[str, Any]:
-        """Which runs it stands on: the head of every object of `--json`."""
+        """What it stands on, runs and grades of the values: the head of every object of `--json`."""
         names = ("scenario", "model_version", "seed")
-        return {name: getattr(self, name) for name in names} | {"replications": len(self.replications)}
+        return {name: getattr(self, name) for name in names} | {
+            "replications": len(self.replications),
+            "grades": dict(self.grades),
+            "until": [record(asdict(found)) for found in self.until],
+        }
 
     def costs_json(self, flows: Sequence[str] = ()) -> dict[str, Any]:
         """The object of `corridor cost --json`: routes, their costs and emissions by stage, and break-even values."""
@@ -193,8 +197,6 @@ class Result:
         return self.about() | {
             "warm_up_days": self.warm_up_days,
             "warm_up": record(asdict(self.loading_in())),
-            "grades": dict(self.grades),
-            "until": [record(asdict(found)) for found in self.until],
             "routes": [_route_json(row, causes) for row in self.summary().to_dict("records")],
             "facilities": records(self.facilities()[["place", "facility", *USE]]),
             "route_differences": records(self.route_differences()),

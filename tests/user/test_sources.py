@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,14 @@ def test_reports_tell_the_grades(
     words = f"{100 * grades['assumption'] / sum(grades.values()):.0f} % assumption"
     assert words in " ".join(corridor("run", "small.yaml", "-n", 1).stdout.split())
     assert words in (folder / "results" / "small" / "README.md").read_text()
+    for report in ("why", "promise", "binding"):
+        told = corridor(report, "small.yaml", "-n", 1, "--workers", 1, *(("--top", 1) if report == "binding" else ()))
+        assert words in " ".join(told.stdout.split())
+        saved = folder / "results" / f"small-{report}"
+        assert words in (saved / "README.md").read_text()
+        assert json.loads((saved / "summary.json").read_text())["grades"] == grades
+    price = ("--set", "services.feeder.freight=1 USD/TEU")
+    assert words in " ".join(corridor("cost", "small.yaml", "-n", 1, *price).stdout.split())
 
 
 def test_a_block_that_is_added_to_the_model_is_seen() -> None:

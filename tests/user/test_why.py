@@ -125,8 +125,12 @@ def test_what_is_kept_is_what_is_not_late(result: Any) -> None:
     for (flow, route), row in found.iterrows():
         months, shares = kept_by(result, flow, route, "M")
         if row["worst"]:
-            assert row["worst_kept"] == pytest.approx(shares.mean(axis=1).min())
-            assert row["worst"] == str(months[shares.mean(axis=1).argmin()])
+            assert row["worst_kept"] == pytest.approx(np.nanmin(shares.mean(axis=1)))
+            assert row["worst"] == str(months[np.nanargmin(shares.mean(axis=1))])
+        weeks, shares = kept_by(result, flow, route, "W")
+        if row["week"]:
+            assert row["week_kept"] == pytest.approx(np.nanmin(shares.mean(axis=1)))
+            assert row["week"] == str(weeks[np.nanargmin(shares.mean(axis=1))].start_time.date())
 
 
 def test_a_closed_month_is_the_one_in_which_the_promise_fails_most(tmp_path: Path) -> None:
@@ -139,6 +143,8 @@ def test_a_closed_month_is_the_one_in_which_the_promise_fails_most(tmp_path: Pat
     assert row["worst"] == "2024-02"
     assert row["worst_separated"]
     assert row["worst_high"] < row["kept"]
+    assert "2024-01-22" <= row["week"] < "2024-02-24"  # who comes a few days before the strike is late, too
+    assert row["week_separated"]
 
 
 def test_corridor_promise_prints_saves_and_tells(folder: Path, corridor: Corridor) -> None:
