@@ -45,14 +45,9 @@ def promises(result: Result) -> pd.DataFrame:
         kept = 1 - own.set_index("replication")["share_late"].reindex(list(result.replications)).to_numpy(float)
         early = estimate(own["share_early"]).value
         mean, low, high = _share(kept)
-        told = {
-            "kept": mean,
-            "kept_low": low,
-            "kept_high": high,
-            "early": early,
-            **_worst(result, row, kept, "worst"),
-            **_worst(result, row, kept, "week"),
-        }
+        told = {"kept": mean, "kept_low": low, "kept_high": high, "early": early}
+        for name in PERIODS:
+            told |= _worst(result, row, kept, name)
         rows.append({**{name: row[name] for name in COLUMNS[:7]}, **told})
     table = pd.DataFrame(rows, columns=COLUMNS)
     words = [name for period in PERIODS for name in (period, f"{period}_separated")]
@@ -60,8 +55,8 @@ def promises(result: Result) -> pd.DataFrame:
 
 
 def kept_by(result: Result, flow: str, route: str, period: str) -> tuple[list[pd.Period], Table]:
-    """The periods of the measured time ("M" or "W", as pandas names them), and of what was released in each the share of their boxes that kept the promise:
-    shape (periods, replications), NaN where a replication has no box in the period."""
+    """The periods of the measured time ("M" or "W", as pandas names them), and the share of the boxes released in each
+    that kept the promise: shape (periods, replications), NaN where a replication has no box in the period."""
     import numpy as np
     import pandas as pd
 
