@@ -37,9 +37,10 @@ class Charge:
 
 @dataclass(frozen=True)
 class Step:
-    """Some km with one traction; `factor` is None where the scenario does not say."""
+    """Some km with one traction; `factor` is None, and its name empty, where the scenario does not say."""
 
     km: float
+    name: str
     factor: Factor | None
 
 
@@ -125,9 +126,8 @@ def _asked(carriage: Carriage, flow: Flow) -> Freight | None:
 def _steps(network: Network, service: Service, sections: tuple[Section, ...]) -> Iterator[Step]:
     for section in sections:
         link = network.model.links.get(section.link)
-        name = service.factor or (link.factor if link is not None else None)
-        factor = network.model.factors[name] if name is not None and link is not None else None
-        yield Step(_km(network, (section,)), factor)
+        name = service.factor or link.factor if link is not None else None
+        yield Step(_km(network, (section,)), name or "", network.model.factors[name] if name is not None else None)
 
 
 def _km(network: Network, sections: tuple[Section, ...]) -> float:

@@ -315,13 +315,15 @@ def evidence(
     ScenarioError, StudyError, and KeyboardInterrupt after Ctrl-C: half of a table would look like the whole.
     """
     every = observed()
-    results = {}
+    results: dict[str, Result] = {}
+    grades: dict[str, Mapping[str, int]] = {}
     for name, case in every.cases.items():
         network = build(load(library / f"{case.scenario}.yaml", set=[*case.set, *changes]))
         result = run(network, replications, workers=workers, on_done=on_done, task=measured)
         if result.interrupted:
             raise KeyboardInterrupt
         results[name] = result
+        grades.setdefault(case.scenario, result.grades)  # further cases of a scenario only add to it
     compared = tuple(
         Compared(key, figure, every.sources[figure.source], _simulated(figure, results[figure.case]))
         for key, figure in every.figures.items()
@@ -332,7 +334,7 @@ def evidence(
         min(len(result.replications) for result in results.values()),
         tuple(dict.fromkeys(result.seed for result in results.values())),
         next(iter(results.values())).model_version,
-        {every.cases[name].scenario: result.grades for name, result in results.items()},
+        grades,
     )
 
 

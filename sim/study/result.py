@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from sim._version import __version__
+from sim.measure.emissions import BASIS
 from sim.scenario.sources import grades
 from sim.study.atlas import Atlas, atlas_of
 from sim.study.costs import STAGE, TOTALS, break_even, route_totals, stage_costs, stage_emissions
@@ -144,12 +145,13 @@ class Result:
         return self._over_replications(stage_costs(self.frames), index, ["usd", "usd_per_t"], absent=0.0)
 
     def emissions(self) -> pd.DataFrame:
-        """kg CO2e a TEU well-to-wheel (`wtw`) and tank-to-wheel (`ttw`) by flow, route and stage, with intervals.
+        """kg CO2e a TEU well-to-wheel (`wtw`) and tank-to-wheel (`ttw`) by flow, route, stage and emission factor, with
+        intervals, and what the figures rest on: load factor, empty running, source and grade.
 
         Legs have g a t km as well (`wtw_g_tkm`, `ttw_g_tkm`), hubs NaN. `known` is False where a leg has no factor.
         """
         measures = ["wtw", "ttw", "wtw_g_tkm", "ttw_g_tkm"]
-        return self._over_replications(stage_emissions(self.frames), [*STAGE, "known"], measures)
+        return self._over_replications(stage_emissions(self.frames), [*STAGE, *BASIS, "known"], measures)
 
     def route_costs(self) -> pd.DataFrame:
         """One row per flow and route: USD a TEU by kind, what is paid in all (`cost`, and `cost_per_t`), that with the

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import sim
+from sim.measure.emissions import emission_frame
 from sim.model import simulate
 from sim.network import build
 
@@ -117,6 +118,30 @@ def test_a_service_that_runs_emptier_emits_more(priced, corridor_json):
     here, there = 0.9 / 1.8, 0.6 / 1.33
     scaled = 28 * ((0.4 + 0.6 * here) / here) / ((0.4 + 0.6 * there) / there)
     assert stage["wtw_g_tkm"] == pytest.approx(scaled)
+
+
+def test_emissions_tell_what_they_rest_on(priced, corridor, corridor_json):
+    sourced = ("--set", "factors.ship.wtw={value: 80 g/(TEU km), source: yard, grade: low}", "--set",
+               "sources.yard={title: Shipyard}", "--set", "links.junction-market.factor=ship")  # fmt: skip
+    found = corridor_json("cost", "priced.yaml", "-n", 1, "--flow", "trade", *sourced)
+    legs = [row for row in found["emissions"] if row["route"] == "around" and row["kind"] == "leg"]
+    basis = [(row["factor"], row["source"], row["grade"]) for row in legs]
+    assert basis == [("diesel", "", "not stated"), ("ship", "yard", "low")]
+    loads = [row[name] for row in legs for name in ("load_factor", "empty_running")]
+    assert loads == pytest.approx([0.9, 0.8, 0.7, 0])  # what the service says, or the factor
+    hub = next(row for row in found["emissions"] if row["kind"] == "hub")
+    assert (hub["factor"], hub["load_factor"], hub["grade"]) == ("", None, "not stated")
+    shown = corridor("cost", "priced.yaml", "-n", 1, "--flow", "trade", *sourced).stdout
+    line = next(line for line in shown.splitlines() if "ship: " in line)
+    assert "emissions  ship: 70 %, 0 %;" in line
+
+
+def test_a_leg_has_a_row_for_each_of_its_factors(baseline):
+    frame = emission_frame(build(sim.load(baseline))).set_index(["flow", "stage"]).sort_index()
+    rail = frame.loc[("xian-poti", "rail Khorgos/Altynkol–Aktau")]
+    assert list(rail["factor"]) == ["electric-coal", "diesel"]
+    assert rail["tkm"].sum() == pytest.approx(22 * 3128, rel=1e-3)  # t of a box, km
+    assert list(1000 * rail["wtw"] / rail["tkm"]) == pytest.approx([20, 28])
 
 
 def test_eastbound_has_a_price_of_its_own(priced, corridor_json):
