@@ -402,7 +402,7 @@ def binding(
     from sim.show.binding import binding_table, plot_binding
     from sim.show.progress import progress
     from sim.show.save import save_part
-    from sim.study.binding import find_binding
+    from sim.study.binding import find_binding, fleets
 
     if how["until"] or how["most"]:
         raise click.UsageError("corridor binding takes a number of replications (-n), and neither --until nor --max.")
@@ -418,6 +418,7 @@ def binding(
                 frames={
                     "gains": (found.gains.assign(changes=found.gains["changes"].map(" ".join)), "gain of each change"),
                     "facilities": (found.result.facilities(), "use, queue and waiting of each facility"),
+                    "fleets": (fleets(found.result), "voyages, loads and waiting of each fleet"),
                 },
                 figures={"binding": (plot_binding(found), "gain of each change, with intervals")},
             )  # fmt: skip

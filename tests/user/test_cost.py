@@ -50,6 +50,13 @@ def paid(row):
     return {kind: row[kind] for kind in ("freight", "port", "storage", "documents", "time value")}
 
 
+@pytest.mark.parametrize("change", [(), ("--set", "links.junction-market={freight: null, factor: null}")])
+def test_the_json_has_the_documented_form(priced, corridor_json, documented, change):
+    found = corridor_json("cost", "priced.yaml", "-n", 1, *change)
+    documented("cost", found)
+    assert all(found[name] for name in ("routes", "costs", "emissions", "break_even"))
+
+
 def test_what_is_charged_and_emitted_is_what_the_file_says(priced, corridor_json):
     found = corridor_json("cost", "priced.yaml", "-n", 2)
     over = next(row for row in found["routes"] if row["route"] == "over")

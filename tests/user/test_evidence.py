@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +28,13 @@ def file() -> Observed:
     return observed()
 
 
-def test_all_cases_run_and_every_figure_is_known(corridor: Corridor, folder: Path, file: Observed) -> None:
+def test_all_cases_run_and_every_figure_is_known(
+    corridor: Corridor, folder: Path, file: Observed, documented: Callable[[str, Any], None]
+) -> None:
     done = corridor("evidence", *SHORT, "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
+    documented("evidence", told)
     assert [one["id"] for one in told["figures"]] == list(file.figures)
     assert [one["id"] for one in told["figures"] if one["verdict"] == "unknown"] == []
     by_kind = {kind: [one for one in told["figures"] if one["kind"] == kind] for kind in KINDS}

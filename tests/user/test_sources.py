@@ -34,8 +34,11 @@ def test_each_value_has_its_source_and_its_line(corridor: Corridor, baseline: st
     assert "://" not in text
 
 
-def test_json_agrees_with_the_scenario(corridor_json: Callable[..., Any], baseline: str) -> None:
+def test_json_agrees_with_the_scenario(
+    corridor_json: Callable[..., Any], baseline: str, documented: Callable[[str, Any], None]
+) -> None:
     told = corridor_json("sources", baseline, "--set", "fleets.kmtf-small.vessels=5")
+    documented("sources", told)
     rows = {row["path"]: row for row in told["values"]}
     depth, speed = rows["ports.aktau.depth"], rows["links.malaszewicze-duisburg.speed"]
     assert depth["citation"] == (

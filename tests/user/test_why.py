@@ -262,3 +262,23 @@ def test_ctrl_c_keeps_the_changes_that_were_tried(monkeypatch: pytest.MonkeyPatc
     assert told["interrupted"]
     assert len(told["gains"]) == 2
     assert "small-binding" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("why", "-n", 2),
+        ("why", "-n", 1, "--flow", "trade", "--set", "fleets.feeders.capacity=20 TEU"),  # the P90 is unknown
+        ("promise", "-n", 2, "--until", "transit.mean ± 1 min", "--max", 2),
+        ("promise", "-n", 1),
+        ("binding", "-n", 2, "--top", 2),
+        ("binding", "-n", 1, "--flow", "trade", "--top", 1),
+    ],
+    ids=lambda words: " ".join(map(str, words)),
+)
+def test_json_has_the_documented_form(
+    corridor_json: Callable[..., Any], documented: Callable[[str, Any], None], words: tuple[Any, ...]
+) -> None:
+    found = corridor_json(words[0], "small.yaml", *words[1:], *ONE)
+    documented(words[0], found)
+    assert found[{"why": "steps", "promise": "promises", "binding": "gains"}[words[0]]]
