@@ -169,11 +169,16 @@ def takes_folder(help: str) -> Callable[[Command], Command]:
     return click.option("--out", type=folder, default="results", show_default=True, help=help)
 
 
-def studies(command: Command) -> Command:
+def simulates(command: Command) -> Command:
     """The options of commands that simulate."""
     replications = takes_replications("How many random years; as the scenario says if not given.")
     seed = click.option("--seed", type=click.IntRange(0), help="Seed of all random numbers.")
     out = takes_folder("Folder for the results; each scenario has its own in it.")
+    return replications(seed(takes_workers(out(command))))
+
+
+def studies(command: Command) -> Command:
+    """The same, and those that add replications until intervals are narrow enough."""
     until = click.option(
         "--until",
         metavar="TARGET",
@@ -185,7 +190,7 @@ def studies(command: Command) -> Command:
     most = click.option(
         "--max", "most", type=click.IntRange(1), help="With --until: replications at most  [default: 200]"
     )
-    return replications(until(most(seed(takes_workers(out(command))))))
+    return until(most(simulates(command)))
 
 
 can_check = click.option(
@@ -384,7 +389,7 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
 @of_flow
 @click.option("--top", type=click.IntRange(1), default=8, show_default=True, help="How many changes to try.")
 @takes_changes
-@studies
+@simulates
 @prints_json
 def binding(
     file: str,
@@ -404,8 +409,6 @@ def binding(
     from sim.show.save import save_part
     from sim.study.binding import find_binding, fleets
 
-    if how["until"] or how["most"]:
-        raise click.UsageError("corridor binding takes a number of replications (-n), and neither --until nor --max.")
     with asked([file], changes, "-binding", **how) as study:
         (scenario,) = study.scenarios
         count, workers = how["replications"], how["workers"]
@@ -671,13 +674,13 @@ def asked(
     part: str = "",
     *,
     replications: int | None,
-    until: Sequence[str],
-    most: int | None,
     seed: int | None,
     workers: int | None,
     out: Path,
+    until: Sequence[str] = (),
+    most: int | None = None,
 ) -> Iterator[Study]:
-    """What the options of `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong with the command
+    """What the options of `simulates` or `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong with the command
     line, the scenarios, the folders and the study becomes a message and an exit code."""
     from sim.network import load_all
     from sim.show.save import check_folder
