@@ -680,8 +680,8 @@ def asked(
     until: Sequence[str] = (),
     most: int | None = None,
 ) -> Iterator[Study]:
-    """What the options of `simulates` or `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong with the command
-    line, the scenarios, the folders and the study becomes a message and an exit code."""
+    """What the options of `simulates` or `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong
+    with the command line, the scenarios, the folders and the study becomes a message and an exit code."""
     from sim.network import load_all
     from sim.show.save import check_folder
     from sim.study import MOST, BadStudyError, StudyError

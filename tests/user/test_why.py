@@ -103,7 +103,7 @@ def test_corridor_why_as_json_has_all_causes(corridor_json: Callable[..., Any]) 
         (["why", "--flow", "trad"], 'did you mean "trade"?'),
         (["why", "--route", "arund"], 'did you mean "around"?'),
         (["binding", "--flow", "trad"], 'did you mean "trade"?'),
-        (["binding", "--until", "transit.p50 ± 1 d"], "No such option: --until"),
+        (["binding", "--until", "transit.p50 ± 1 d"], "No such option '--until'"),
         (["promise", "--max", "4"], "--max is the cap of --until"),
     ],
 )
