@@ -31,7 +31,8 @@ COSTS = ("flow", "route", "order", "stage", "kind", "operator", "usd", "known")
 def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
     """USD a unit of each compared flow and route, by stage of the way, kind and operator.
 
-    `known` is False where a leg has no freight in the scenario: it stands there with 0 USD.
+    `known` is False where a leg has no freight in the scenario, or one that says nothing of this cargo, as USD a TEU of
+    a wagon: it stands there with 0 USD.
     """
     total: dict[tuple[str, str, int, str, str, str], tuple[float, bool]] = {}
     charters = chartered(network, journal)
@@ -139,7 +140,8 @@ def _ride(
         operator = hop.service.operator or hop.service.title
         yield hop.order, hop.stage, "charter", operator, charter * float(cargo.space), True
     for charge in hop.charges if charter is None else ():
-        yield hop.order, hop.stage, "freight", charge.operator, _freight(charge, cargo), charge.freight is not None
+        known = charge.freight is not None and charge.freight.amount(cargo) > 0
+        yield hop.order, hop.stage, "freight", charge.operator, _freight(charge, cargo), known
     for place, country, fee in hop.borders:
         yield hop.order, f"border {place}", "documents", f"customs {country}", fee.of(cargo), True
     yield hop.order, hop.stage, "time value", OWNER, _mean(riding) / 24 * day_value(cargo), True

@@ -40,7 +40,8 @@ class Measures:
     links: link, start, end, direction, units, teu, t, vehicles, a year.
     fleets: fleet, service, vehicles, voyages_per_vehicle, load factors west and east, shares of time.
     costs: flow, route, order, stage, kind, operator, USD a unit of cargo, known (False: no freight is given).
-    emissions: flow, route, order, stage, kind (leg or hub), t km and kg CO2e a unit (wtw, ttw), known.
+    emissions: flow, route, order, stage, kind (leg or hub), factor, load_factor, empty_running, source, grade, t km and
+        kg CO2e a unit (wtw, ttw), known.
     """
 
     routes: pd.DataFrame

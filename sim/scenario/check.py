@@ -296,6 +296,7 @@ REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("links.*.between.*", "value", ("places",)),
     ("links.*.calendar", "value", ("calendars",)),
     ("links.*.factor", "value", ("factors",)),
+    ("links.*.freight_of.*", "key", ("cargo",)),
     ("calendars.*.storms", "value", ("calendars",)),
     ("terminals.*", "key", ("places",)),
     ("terminals.*.calendar", "value", ("calendars",)),
@@ -305,6 +306,7 @@ REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("borders.*", "key", ("places",)),
     ("borders.*.calendar", "value", ("calendars",)),
     ("services.*.factor", "value", ("factors",)),
+    ("services.*.freight_of.*", "key", ("cargo",)),
     ("services.*.stops.*", "key", ("places",)),
     ("services.*.via.*", "value", ("places",)),
     ("services.*.accepts.*", "value", ("cargo",)),
@@ -428,6 +430,8 @@ def check_whole(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
     faults = [] if any(section == "cargo" for section, _ in doubtful) else check_yards(model)
     if all(key in model.fleets for section, key in doubtful if section == "fleets"):
         faults += check_blocks(model, doubtful)
+    if all(section not in ("fleets", "services") for section, _ in doubtful):
+        faults += check_fares(model)
     return faults
 
 
@@ -673,6 +677,23 @@ def check_factors(model: Model) -> list[Fault]:
     return faults
 
 
+def check_fares(model: Model) -> list[Fault]:
+    """A service has prices of their own only for kinds of cargo that it carries."""
+    faults = []
+    for name, service in model.services.items():
+        if isinstance(service, FleetService):
+            fleets = [fleet for fleet in model.fleets.values() if fleet.service == name]
+            carried = sorted({kind for fleet in fleets for kind in fleet.accepts})
+        else:
+            carried = service.accepts
+        for kind in service.freight_of:
+            if kind not in carried:
+                path = ("services", name, "freight_of", kind)
+                message = f'{name} does not carry "{kind}", only: {listed(carried)}'
+                faults.append(Fault(path, message, at="key", suggestion=nearest(kind, carried)))
+    return faults
+
+
 def check_charters(model: Model) -> list[Fault]:
     """Who charters the vehicles of a service pays no freight beside, and charters all of them."""
     faults = []
@@ -684,7 +705,7 @@ def check_charters(model: Model) -> list[Fault]:
         path = ("fleets", name, "charter")
         if fleet.train_sets == "unlimited":
             faults.append(Fault(path, "trains without number cannot be chartered by the day", at="key"))
-        if service is not None and service.freight is not None:
+        if service is not None and (service.freight is not None or service.freight_of):
             faults.append(Fault(path, f"{fleet.service} asks a freight; a charter takes its place", at="key"))
         if any(other.charter is None for other in sisters):
             faults.append(

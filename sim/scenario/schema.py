@@ -89,11 +89,19 @@ class Factor(Block):
     empty_energy: Share = Share(0.5)  # what a vehicle uses empty, as a share of what it uses full
 
 
+class Fare(Block):
+    """What one kind of cargo pays."""
+
+    freight: Freight
+    freight_east: Freight | None = None  # where eastbound cargo pays another price
+
+
 class Carriage(Block):
     """What carriage costs and emits, by a service or, where the service says nothing, by each of its links."""
 
     freight: Freight | None = None  # what the operator asks; none: not known
     freight_east: Freight | None = None  # where eastbound cargo pays another price
+    freight_of: dict[Id, Fare] = {}  # kinds of cargo that pay neither of these, but prices of their own
     factor: Id | None = None  # emission factor; none: not known
 
 

@@ -235,7 +235,11 @@ class Rate(Quantity):
 
     def of(self, cargo: Cargo) -> float:
         """The rate of one unit of this cargo."""
-        return float(self) * {"TEU": cargo.teu, "unit": 1.0, "t": cargo.payload}[self.basis]
+        return float(self) * self.amount(cargo)
+
+    def amount(self, cargo: Cargo) -> float:
+        """How many TEU, units or t one unit of this cargo is; 0 if it is not counted so."""
+        return {"TEU": float(cargo.teu), "unit": 1.0, "t": float(cargo.payload)}[self.basis]
 
 
 class Freight(Rate):
