@@ -90,16 +90,20 @@ def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iter
     run, released = network.model.run, journal.units["released"][mine]
     end = float(run.length + run.run_out)
     measured = (released >= 0) & (released < run.length)
-    came = released
+    came = released[measured]
+    position = measured.cumsum(dtype=np.int32) - 1  # of each unit among the measured
     for leg in range(len(network.itineraries[number].legs)):
-        lifted, landed = np.full((2, len(came)), np.nan)
+        lifted, landed = (np.full(len(came), np.nan) for _ in range(2))
         for piece in journal.parcels.of_leg(number, leg):
-            rows = piece.where(np.isfinite(piece["landed"]))
-            unit = rows["unit"] - mine.start
+            rows = piece.where(np.isfinite(piece["landed"]) & measured[piece["unit"] - mine.start])
+            unit = position[rows["unit"] - mine.start]
             lifted[unit], landed[unit] = rows["lifted"], rows["landed"]
-        left = np.where(np.isnan(lifted), end, lifted)  # it stands there, or is under way, when the run ends
-        yield Stay(*(np.nan_to_num(hours[measured]) for hours in (left - came, landed - lifted)))
+        riding = landed - lifted
+        lifted[np.isnan(lifted)] = end  # it stands there, or is under way, when the run ends
+        lifted -= came
+        yield Stay(*(np.nan_to_num(hours, copy=False) for hours in (lifted, riding)))
         came = landed
+        del lifted, riding  # which take much room
 
 
 def _costs(
@@ -115,6 +119,7 @@ def _costs(
         else:
             charter = charters.get(way.legs[hop.leg].service)
             yield from _ride(hop, cargo, charter, stay.riding)
+            stay = NO_BOXES
 
 
 def _passage(hop: Passage, cargo: Cargo, waited: Floats) -> Iterator[tuple[int, str, str, str, float, bool]]:

@@ -105,8 +105,12 @@ def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataF
     for _, way, mine in with_units(network, journal):
         released, finished = journal.units["released"][mine], journal.units["finished"][mine]
         inside = (released >= 0) & (released < run.length)
-        days = (finished - released)[inside] / 24
-        rows.append(_row(network, way.flow, way.route, days, (run.length + run.run_out - released[inside]) / 24))
+        days, age = finished[inside], released[inside]
+        days -= age
+        days /= 24
+        np.subtract(run.length + run.run_out, age, out=age)
+        age /= 24
+        rows.append(_row(network, way.flow, way.route, days, age))
         counts = np.bincount((days[np.isfinite(days)] / BIN_DAYS).astype(int))
         filled = np.flatnonzero(counts)
         bins.append(
@@ -158,7 +162,8 @@ def _quantiles(days: np.ndarray, arrived: np.ndarray) -> list[float]:
     """P10, P50, P90 with the boxes that have not arrived at the far end; NaN where the quantile lies among them."""
     if not len(days):
         return [float("nan")] * 3
-    ordered = np.sort(np.where(arrived, days, np.inf))
+    ordered = np.where(arrived, days, np.inf)
+    ordered.sort()
     with np.errstate(invalid="ignore"):
-        found = np.quantile(ordered, [0.1, 0.5, 0.9])
+        found = np.quantile(ordered, [0.1, 0.5, 0.9], overwrite_input=True)
     return [float(q) if np.isfinite(q) else float("nan") for q in found]

@@ -222,15 +222,17 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fresh: list[float] = []
-        self._kept = array("d")
+        self._kept: list[bytes] = []
 
     def put_away(self) -> None:
-        self._kept.frombytes(pack(f"{len(self.fresh)}d", *self.fresh))
+        self._kept.append(pack(f"{len(self.fresh)}d", *self.fresh))
         self.fresh.clear()
 
-    def numbers(self) -> Floats:
+    def numbers(self, width: int = 1) -> list[Floats]:
+        """All of them, so many in a row, in several pieces. They are handed over, and not kept here any more."""
         self.put_away()
-        return np.frombuffer(self._kept, np.float64)
+        kept, self._kept = self._kept, []
+        return [np.frombuffer(piece).reshape(-1, width) for piece in kept]
 
 
 class Recorder:
@@ -312,8 +314,10 @@ class Recorder:
         for call in list(self.calls.values()):
             self.over(call)
         rows = table(self._calls, CALLS)
-        order = rows["index"].argsort()
-        return {name: rows[name][order] for name in CALLS[1:]}
+        order = rows.pop("index").argsort()
+        for name, column in rows.items():
+            rows[name] = column[order]
+        return rows
 
     def uses_table(self, end: float) -> Table:
         """What has not been granted or released when the run ends is cut off there."""
@@ -359,8 +363,12 @@ class Journal:
 
 def table(ledger: Ledger, names: tuple[str, ...]) -> Table:
     """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE."""
-    data = ledger.numbers().reshape(-1, len(names))
-    return {k: data[:, i].astype(np.int32 if k in WHOLE else np.float64) for i, k in enumerate(names)}
+    pieces = ledger.numbers(len(names))
+    kinds = [np.int32 if k in WHOLE else np.float64 for k in names]
+    return {
+        k: np.concatenate([piece[:, i] for piece in pieces], dtype=kind, casting="unsafe")
+        for i, (k, kind) in enumerate(zip(names, kinds, strict=True))
+    }
 
 
 def segments_table(recorder: Recorder) -> Table:
@@ -373,7 +381,7 @@ def segments_table(recorder: Recorder) -> Table:
     link, direction, hours = np.concatenate([*ways, np.empty((0, 3))])[
         np.repeat(starts - heads, counts) + np.arange(counts.sum())
     ].T
-    delays = recorder.delays.numbers()
+    delays = np.concatenate(recorder.delays.numbers())[:, 0]
     run = (hours + delays).cumsum()
     before = run[heads] - (hours + delays)[heads]  # hours of all stretches before; exact on the grid
     ended = np.repeat(rows["entered"] - before, counts) + run

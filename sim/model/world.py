@@ -230,6 +230,8 @@ class World:
 
     def journal(self) -> Journal:
         recorder = self.recorder
+        for some in self.traffic:
+            some.forget()
         units = {
             "itinerary": self.itinerary,
             "released": np.concatenate([t.released for t in self.traffic]) if self.traffic else np.empty(0),
