@@ -90,7 +90,7 @@ PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
 COLUMNS = ("unit", *PARCELS, *HOURS)
 BATCH = 1000  # carriages that are written away at one go
-ROWS = 1 << 17  # of the carriages that are laid out at one go
+ROWS = 1 << 16  # of the carriages that are laid out at one go
 FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
 
 
