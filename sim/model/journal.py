@@ -89,8 +89,9 @@ Carriage = tuple[list["Part"], Ids, int, int, Hours, Hours, Hours, Hours, Hours,
 PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
 COLUMNS = ("unit", *PARCELS, *HOURS)
-BATCH = 1000  # carriages that are written away at one go
+BATCH = 500  # carriages that are written away at one go
 ROWS = 1 << 16  # of the carriages that are laid out at one go
+PAGE = 1 << 22  # numbers of a ledger (32 MB): so large that its memory goes back to the system, and is not split up
 FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
 
 
@@ -222,17 +223,24 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fresh: list[float] = []
-        self._kept: list[bytes] = []
+        self._pages: list[Floats] = []  # room that was not yet written to takes no memory
+        self._used: list[int] = []  # of each page
 
     def put_away(self) -> None:
-        self._kept.append(pack(f"{len(self.fresh)}d", *self.fresh))
+        count = len(self.fresh)
+        if not self._pages or self._used[-1] + count > len(self._pages[-1]):
+            self._pages.append(np.empty(max(PAGE, count)))
+            self._used.append(0)
+        begin = self._used[-1]
+        self._pages[-1][begin : begin + count] = np.frombuffer(pack(f"{count}d", *self.fresh))
+        self._used[-1] += count
         self.fresh.clear()
 
     def numbers(self, width: int = 1) -> list[Floats]:
         """All of them, so many in a row, in several pieces. They are handed over, and not kept here any more."""
         self.put_away()
-        kept, self._kept = self._kept, []
-        return [np.frombuffer(piece).reshape(-1, width) for piece in kept]
+        pages, self._pages = self._pages, []
+        return [page[:used].reshape(-1, width) for page, used in zip(pages, self._used, strict=True)]
 
 
 class Recorder:
