@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,12 @@ from numpy.typing import NDArray
 from sim.measure.legs import Charge, Passage, Ride, hops
 from sim.measure.ways import released_within, with_units
 from sim.model import Journal
-from sim.model.clock import Ids
 from sim.model.journal import Rows
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Charges
 
 Floats = NDArray[np.float64]
+Column = NDArray[Any]  # of a journal table
 
 KINDS = ("freight", "charter", "port", "storage", "documents", "time value")
 OWNER = "owner of the goods"
@@ -86,7 +87,7 @@ def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iter
     measured = released_within(journal, mine, 0.0, run.length)
     came = journal.units["released"][measured].copy()
 
-    def moves(leg: int) -> Iterator[tuple[Ids, Rows]]:
+    def moves(leg: int) -> Iterator[tuple[Column, Rows]]:
         """Those that the leg took to its end: the place of each among the measured."""
         for piece in journal.parcels.of_leg(number, leg):
             unit = piece["unit"]
@@ -98,13 +99,13 @@ def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iter
         for unit, rows in moves(leg):
             stands[unit] = rows["lifted"] - came[unit]
         yield np.nan_to_num(stands, copy=False)
-        del stands
+        del stands  # it takes much room
         rides = np.zeros(len(came))
         came.fill(np.nan)
         for unit, rows in moves(leg):
             rides[unit], came[unit] = rows["landed"] - rows["lifted"], rows["landed"]
         yield rides
-        del rides
+        del rides  # likewise
 
 
 def _costs(

@@ -49,7 +49,7 @@ class Traffic:
         self._most = int(blocks[-1]) + 1 if len(blocks) else 0  # blocks of the flow, as far as they are drawn for
         self._streams = streams
         self._drawn: dict[str, Floats] = {}  # hours of each block
-        self._steps: dict[str, NDArray[np.number]] = {}  # of the grid, of each unit
+        self._steps: dict[str, Floats | NDArray[np.uint32]] = {}  # of the grid, of each unit
 
     @property
     def ids(self) -> Ids:
@@ -92,7 +92,7 @@ class Traffic:
         block: int = (ids.item(0) - self.base) // self.flow.block
         return block
 
-    def _draw_steps(self, name: str, variate: Variate) -> NDArray[np.number]:
+    def _draw_steps(self, name: str, variate: Variate) -> Floats | NDArray[np.uint32]:
         """What is drawn for each unit, in steps of the grid; they take 32 bits, if none is longer than 4096 h."""
         size = self.flow.block
         drawn = self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most * size)

@@ -140,20 +140,13 @@ class Column:
 
     def of(self, parcel: Ids, within: Ids) -> Floats:
         """The hours of some rows: the number of their parcel, and their place within it."""
-        hours, first, apart, at = (
-            np.frombuffer(column, kind)
-            for column, kind in (
-                (self._hours, np.float64),
-                (self._first, np.int32),
-                (self._apart, np.bool_),
-                (self._at, np.int32),
-            )
-        )
-        found = hours[first[parcel] + within * apart[parcel]]
-        at = at[parcel]
+        first = np.frombuffer(self._first, np.int32)[parcel]
+        apart = np.frombuffer(self._apart, np.bool_)[parcel]
+        at = np.frombuffer(self._at, np.int32)[parcel]
+        hours: Floats = np.frombuffer(self._hours, np.float64)[first + within * apart]
         if at.any():
-            found += self._steps[(at + within) * (at > 0)] / GRID
-        return found
+            hours += self._steps[(at + within) * (at > 0)] / GRID
+        return hours
 
 
 @dataclass(frozen=True)
