@@ -44,7 +44,7 @@ class Traffic:
         self.order = 0  # of all traffic, by rank, in which what came together is discharged
         self.base = base
         self.count = len(blocks) * flow.block
-        self._released = released
+        self.blocks_released = released
         self._blocks = blocks
         self._most = int(blocks[-1]) + 1 if len(blocks) else 0  # blocks of the flow, as far as they are drawn for
         self._streams = streams
@@ -59,7 +59,7 @@ class Traffic:
     @property
     def released(self) -> Floats:
         """When each of them is released."""
-        return np.repeat(self._released, self.flow.block)
+        return all_released([self])
 
     def per_block(self, name: str, variate: Variate, scale: float = 1.0) -> Floats:
         """Hours for each block of this traffic."""
@@ -119,6 +119,13 @@ def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
     for order, some in enumerate(sorted(traffic, key=lambda t: t.rank)):
         some.order = order
     return traffic
+
+
+def all_released(traffic: list[Traffic]) -> Floats:
+    """When each unit of all of these is released."""
+    hours = np.concatenate([np.empty(0), *(t.blocks_released for t in traffic)])
+    sizes, blocks = np.array([(t.flow.block, len(t.blocks_released)) for t in traffic], int).reshape(-1, 2).T
+    return np.repeat(hours, sizes.repeat(blocks))
 
 
 def _releases(name: str, flow: Flow, units: float, times: Times, streams: Streams) -> Floats:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
 from sim.model.carriers import Section, carry, queues_on
 from sim.model.clock import Actor, Clock, Floats, Hours, Ids, Story, Streams, snap
-from sim.model.demand import Traffic
+from sim.model.demand import Traffic, all_released
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Track, Yard
-from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table
+from sim.model.journal import ROOMS, STOPS, Journal, Recorder, Table, segments_table, table
 from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets
 from sim.network import Network
@@ -239,9 +239,9 @@ class World:
         for some in self.traffic:
             some.forget()
         calls = recorder.calls_table()  # takes the most room
-        units = {
+        units: Table = {
             "itinerary": self.itinerary,
-            "released": np.concatenate([t.released for t in self.traffic]) if self.traffic else np.empty(0),
+            "released": all_released(self.traffic),
             "finished": self.finished,
         }
         names = {
