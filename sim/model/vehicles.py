@@ -63,7 +63,7 @@ class Task:
         traffics = [stage.traffic for stage, _ in cargo.parts]
         edges = accumulate([count for _, count in cargo.parts[:-1]])
         some = np.split(cargo.ids, list(edges)) if len(traffics) > 1 else [cargo.ids]
-        drawn = [t.per_unit(self.key, self.hours)[ids - t.base] for t, ids in zip(traffics, some, strict=True)]
+        drawn = [t.per_unit(self.key, self.hours, ids) for t, ids in zip(traffics, some, strict=True)]
         return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
 
     def work(
