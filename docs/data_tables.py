@@ -18,6 +18,8 @@ from sim.network import Itinerary, Network, build
 from sim.scenario.load import Scenario, load_all
 from sim.scenario.sources import NOT_STATED, Sourced, distinct, shares, sources
 from sim.scenario.sources import grades as grades_of
+from sim.show.evidence import marked
+from sim.study.evidence import judge
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "data.md"
@@ -169,10 +171,7 @@ def published_costs(scenario: Scenario) -> str:
     rows = []
     for figure in PUBLISHED:
         found = _reckoned(network, figure, ways)
-        # one figure is met within 5 %, as for the times
-        slack = 0.05 if figure.low == figure.high else 0.0
-        below, above = found < figure.low * (1 - slack), found > figure.high * (1 + slack)
-        verdict = "**outside**, below" if below else "**outside**, above" if above else "inside"
+        verdict = marked(judge(found, figure.low, figure.high))
         ends = dict.fromkeys(f"{end:,.10g}" for end in (figure.low, figure.high))
         form = ",.0f" if figure.unit.startswith("USD") else ".1f" if figure.unit != "times" else ".2f"
         link = f"[{figure.record}]({figure.url})"

@@ -14,12 +14,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim._version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sim.network import Network, load
     from sim.scenario.faults import ScenarioError
     from sim.scenario.load import Scenario
@@ -223,6 +224,8 @@ def sweep(
     Raises ScenarioError for faults of the file or its scenarios, BadStudyError if the sweep cannot be made, LedgerError
     if the ledger is damaged, in use or that of another sweep, OSError if it cannot be written.
     """
+    from pathlib import Path
+
     from sim.show.views import view_sweep
     from sim.sweeps import read_results, read_sweep, replicated, run_sweep
 
@@ -249,6 +252,8 @@ def optimise(
     and the errors are those of `sweep`. The result has `winner` and `nearest`, and frames `candidates`, `runs`
     and `failures`.
     """
+    from pathlib import Path
+
     from sim.sweeps.levers import read_optimisation
     from sim.sweeps.optimised import run_optimisation
 
@@ -266,6 +271,8 @@ def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:
 
 def library() -> Path:
     """The folder of the scenarios that come with the program: inside an installed package, or in the checkout."""
+    from pathlib import Path
+
     package = Path(__file__).resolve().parent
     installed = package / "data" / "scenarios"
     return installed if installed.is_dir() else package.parent / "scenarios"

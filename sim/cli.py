@@ -25,7 +25,8 @@ from sim._version import __version__
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from sim.network import Network, Offered
+    from sim.network import Network
+    from sim.network.preview import Offered
     from sim.scenario.explain import Explanation
     from sim.scenario.load import Scenario
     from sim.study import BadStudyError, Failure, Result
@@ -75,6 +76,12 @@ class Corridor(click.Group):
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(import_module(f"sim.{cmd_name}_commands"), cmd_name)
         return command
+
+    def make_context(self, *words: Any, **settings: Any) -> click.Context:
+        try:
+            return super().make_context(*words, **settings)
+        except KeyboardInterrupt:
+            raise Stopped from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -169,11 +176,16 @@ def takes_folder(help: str) -> Callable[[Command], Command]:
     return click.option("--out", type=folder, default="results", show_default=True, help=help)
 
 
-def studies(command: Command) -> Command:
+def simulates(command: Command) -> Command:
     """The options of commands that simulate."""
     replications = takes_replications("How many random years; as the scenario says if not given.")
     seed = click.option("--seed", type=click.IntRange(0), help="Seed of all random numbers.")
     out = takes_folder("Folder for the results; each scenario has its own in it.")
+    return replications(seed(takes_workers(out(command))))
+
+
+def studies(command: Command) -> Command:
+    """The same, and those that add replications until intervals are narrow enough."""
     until = click.option(
         "--until",
         metavar="TARGET",
@@ -185,7 +197,7 @@ def studies(command: Command) -> Command:
     most = click.option(
         "--max", "most", type=click.IntRange(1), help="With --until: replications at most  [default: 200]"
     )
-    return replications(until(most(seed(takes_workers(out(command))))))
+    return until(most(simulates(command)))
 
 
 can_check = click.option(
@@ -237,7 +249,7 @@ def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
 
     At a utilisation of 100 % or more a queue grows without end.
     """
-    from sim.network import preview as offered
+    from sim.network.preview import preview as offered
 
     network = load_network(file, changes)
     found = offered(network)
@@ -319,7 +331,7 @@ def check_priced(network: Network, flows: Sequence[str]) -> None:
     for flow in flows:
         chosen(network, flow)
     carriers = [*network.model.links.values(), *network.model.services.values()]
-    if all(carrier.freight is None for carrier in carriers):
+    if all(carrier.freight is None and not carrier.freight_of for carrier in carriers):
         raise click.UsageError(f"{network.name} has no freight on any link or service, so there is nothing to add up.")
 
 
@@ -384,7 +396,7 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
 @of_flow
 @click.option("--top", type=click.IntRange(1), default=8, show_default=True, help="How many changes to try.")
 @takes_changes
-@studies
+@simulates
 @prints_json
 def binding(
     file: str,
@@ -402,10 +414,8 @@ def binding(
     from sim.show.binding import binding_table, plot_binding
     from sim.show.progress import progress
     from sim.show.save import save_part
-    from sim.study.binding import find_binding
+    from sim.study.binding import find_binding, fleets
 
-    if how["until"] or how["most"]:
-        raise click.UsageError("corridor binding takes a number of replications (-n), and neither --until nor --max.")
     with asked([file], changes, "-binding", **how) as study:
         (scenario,) = study.scenarios
         count, workers = how["replications"], how["workers"]
@@ -418,6 +428,7 @@ def binding(
                 frames={
                     "gains": (found.gains.assign(changes=found.gains["changes"].map(" ".join)), "gain of each change"),
                     "facilities": (found.result.facilities(), "use, queue and waiting of each facility"),
+                    "fleets": (fleets(found.result), "voyages, loads and waiting of each fleet"),
                 },
                 figures={"binding": (plot_binding(found), "gain of each change, with intervals")},
             )  # fmt: skip
@@ -670,14 +681,14 @@ def asked(
     part: str = "",
     *,
     replications: int | None,
-    until: Sequence[str],
-    most: int | None,
     seed: int | None,
     workers: int | None,
     out: Path,
+    until: Sequence[str] = (),
+    most: int | None = None,
 ) -> Iterator[Study]:
-    """What the options of `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong with the command
-    line, the scenarios, the folders and the study becomes a message and an exit code."""
+    """What the options of `simulates` or `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong
+    with the command line, the scenarios, the folders and the study becomes a message and an exit code."""
     from sim.network import load_all
     from sim.show.save import check_folder
     from sim.study import MOST, BadStudyError, StudyError

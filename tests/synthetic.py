@@ -240,6 +240,7 @@ class ToyNetwork:
             links={
                 key: SimpleNamespace(between=[a, b], mode=mode, via=via) for key, (a, b, mode, _, via) in LINKS.items()
             },
+            terminals={},
             ports=dict.fromkeys(PORTS),
             services={
                 "trans-siberian-land-bridge": SimpleNamespace(
@@ -361,7 +362,8 @@ def _costs(stages: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     time = at.assign(kind="time value", operator="owner of the goods", usd=60 * stages["days"], known=True)
     tkm = np.where(leg, 20_000.0 * (1 + at["order"]), 0.0)
     wtw = np.where(leg, 0.02 * tkm, 24.0)
-    gases = at.assign(kind=np.where(leg, "leg", "hub"), tkm=tkm, wtw=wtw, ttw=0.6 * wtw, known=True)
+    basis = {"factor": "diesel", "load_factor": 0.6, "empty_running": 0.33, "source": "", "grade": "assumption"}
+    gases = at.assign(kind=np.where(leg, "leg", "hub"), **basis, tkm=tkm, wtw=wtw, ttw=0.6 * wtw, known=True)
     return pd.concat([paid, time], ignore_index=True), gases
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sim.measure.storms import Phase, Storms
 from sim.measure.ways import ride_name, stop_name, with_units
 from sim.model import Journal
-from sim.model.journal import Rows
+from sim.model.journal import Rows, Table
 from sim.network import Itinerary, Network
 from sim.scenario.schema import FleetService, TimetableService
 
@@ -53,6 +53,18 @@ class Carried:
     def on_board(self) -> Column:
         """How many of the boxes each call takes away."""
         return np.bincount(self.rows["call_from"].astype(np.int64), minlength=self.calls)
+
+
+class Ends(dict[str, Column]):
+    """The calls at one end of a leg, one for each box; a column is laid out when it is first asked for."""
+
+    def __init__(self, calls: Table, which: Column) -> None:
+        self._calls = calls
+        self._which = which
+
+    def __missing__(self, name: str) -> Column:
+        self[name] = self._calls[name][self._which]
+        return self[name]
 
 
 @dataclass(frozen=True)
@@ -144,13 +156,13 @@ class _Ledger:
         """All hours of the counted boxes of an itinerary, leg by leg."""
         counted = self.counted(mine)
         never = np.isnan(self.journal.units["finished"][mine])
-        known = np.where(never, self.end, np.inf)  # until when; what is known ahead is not told
         came = self.journal.units["released"][mine].copy()  # when each unit came to stand where it now stands
-        reached = np.zeros(len(came), np.int64)  # the leg that it waits for there
+        reached = np.zeros(len(came), np.int16)  # the leg that it waits for there
         for leg in range(len(way.legs)):
             for piece in self.journal.parcels.of_leg(number, leg):
                 unit = piece["unit"] - mine.start
-                rows = piece.where(counted[unit] & (piece["landed"] <= known[unit]))
+                known = np.where(never[unit], self.end, np.inf)  # until when; what is known ahead is not told
+                rows = piece.where(counted[unit] & (piece["landed"] <= known))
                 if len(rows["unit"]):
                     unit = rows["unit"] - mine.start
                     yield from self._leg(Carried(way, number, leg, rows, len(self.calls["arrived"])), came[unit])
@@ -177,8 +189,7 @@ class _Ledger:
         service = self.model.services[step.service]
         assert isinstance(service, FleetService)
         names = self._labels(service, boxes.way, boxes.leg)
-        a = {k: v[rows["call_from"]] for k, v in self.calls.items()}
-        b = {k: v[rows["call_to"]] for k, v in self.calls.items()}
+        a, b = Ends(self.calls, rows["call_from"]), Ends(self.calls, rows["call_to"])
         t = rows["ready"].astype(float)
         for cause, cut in self._waiting(names, service, start, a, rows):
             until = np.clip(np.where(np.isnan(cut), t, cut), t, rows["lifted"])
@@ -211,7 +222,7 @@ class _Ledger:
         yield self._at(boxes, part, place, "weather", stopped)
 
     def _waiting(
-        self, names: Labels, service: FleetService, start: str, a: dict[str, Column], rows: Rows
+        self, names: Labels, service: FleetService, start: str, a: Ends, rows: Rows
     ) -> list[tuple[str, Column]]:
         """What a box that stands at `start` waits for, each until the moment beside it in the call `a`, in order."""
         made_up = self.unlimited[a["fleet"]]
@@ -219,13 +230,13 @@ class _Ledger:
         by_unit = service.stops[start].waits_at == "berth" and berths.per == "unit"
         filled = a["opened"] if by_unit else a["closed"]
         came = ("arrived", "weather_in", "berthed", "room", "discharged")  # a train that is made up was there all along
-        a = a | {k: np.where(made_up, rows["ready"], a[k]) for k in came}
+        arrived, weather_in, berthed, room, discharged = (np.where(made_up, rows["ready"], a[k]) for k in came)
         return [
-            (names.to_come, a["arrived"]),
-            ("weather", a["weather_in"]),
-            (names.berth[0], a["berthed"]),
-            ("yard space", a["room"]),
-            (names.crane[0], a["discharged"]),
+            (names.to_come, arrived),
+            ("weather", weather_in),
+            (names.berth[0], berthed),
+            ("yard space", room),
+            (names.crane[0], discharged),
             ("vessel to fill", a["opened"]),
             ("vessel to fill", filled),
             ("weather", filled if by_unit else a["weather_again"]),

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sim.measure.legs import Charge, Passage, Ride, hops
-from sim.measure.ways import with_units
+from sim.measure.ways import released_within, with_units
 from sim.model import Journal
+from sim.model.journal import Rows
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Charges
 
 Floats = NDArray[np.float64]
+Column = NDArray[Any]  # of a journal table
 
 KINDS = ("freight", "charter", "port", "storage", "documents", "time value")
 OWNER = "owner of the goods"
@@ -31,7 +33,8 @@ COSTS = ("flow", "route", "order", "stage", "kind", "operator", "usd", "known")
 def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
     """USD a unit of each compared flow and route, by stage of the way, kind and operator.
 
-    `known` is False where a leg has no freight in the scenario: it stands there with 0 USD.
+    `known` is False where a leg has no freight in the scenario, or one that says nothing of this cargo, as USD a TEU of
+    a wagon: it stands there with 0 USD.
     """
     total: dict[tuple[str, str, int, str, str, str], tuple[float, bool]] = {}
     charters = chartered(network, journal)
@@ -75,46 +78,48 @@ def chartered(network: Network, journal: Journal) -> dict[str, float]:
     return {service: paid / space[service] if space[service] else float("nan") for service, paid in usd.items()}
 
 
-class Stay(NamedTuple):
-    """Hours of the measured units of one itinerary: standing before a leg, and riding on it."""
-
-    standing: Floats
-    riding: Floats
+NO_BOXES = np.empty(0)
 
 
-NO_BOXES = Stay(np.empty(0), np.empty(0))
+def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iterator[Floats]:
+    """Hours of the measured units of one itinerary, leg by leg: those of standing before it, and those of riding on it,
+    by turns. They add up to the transit time, or to the run's end where a unit has not arrived."""
+    run = network.model.run
+    measured = released_within(journal, mine, 0.0, run.length)
+    came = journal.units["released"][measured].copy()
 
-
-def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iterator[Stay]:
-    """Leg by leg. The hours add up to the transit time, or to the run's end where a unit has not arrived."""
-    run, released = network.model.run, journal.units["released"][mine]
-    end = float(run.length + run.run_out)
-    measured = (released >= 0) & (released < run.length)
-    came = released
-    for leg in range(len(network.itineraries[number].legs)):
-        lifted, landed = np.full((2, len(came)), np.nan)
+    def moves(leg: int) -> Iterator[tuple[Column, Rows]]:
+        """Those that the leg took to its end: the place of each among the measured."""
         for piece in journal.parcels.of_leg(number, leg):
-            rows = piece.where(np.isfinite(piece["landed"]))
-            unit = rows["unit"] - mine.start
-            lifted[unit], landed[unit] = rows["lifted"], rows["landed"]
-        left = np.where(np.isnan(lifted), end, lifted)  # it stands there, or is under way, when the run ends
-        yield Stay(*(np.nan_to_num(hours[measured]) for hours in (left - came, landed - lifted)))
-        came = landed
+            unit = piece["unit"]
+            rows = piece.where(np.isfinite(piece["landed"]) & (unit >= measured.start) & (unit < measured.stop))
+            yield rows["unit"] - measured.start, rows
+
+    for leg in range(len(network.itineraries[number].legs)):
+        stands = float(run.length + run.run_out) - came  # to the run's end; or it is under way then
+        for unit, rows in moves(leg):
+            stands[unit] = rows["lifted"] - came[unit]
+        yield np.nan_to_num(stands, copy=False)
+        del stands  # it takes much room
+        rides = np.zeros(len(came))
+        came.fill(np.nan)
+        for unit, rows in moves(leg):
+            rides[unit], came[unit] = rows["landed"] - rows["lifted"], rows["landed"]
+        yield rides
+        del rides  # likewise
 
 
 def _costs(
-    network: Network, way: Itinerary, charters: Mapping[str, float], stays: Iterator[Stay]
+    network: Network, way: Itinerary, charters: Mapping[str, float], stays: Iterator[Floats]
 ) -> Iterator[tuple[int, str, str, str, float, bool]]:
     """(order, stage, kind, operator, usd, known) along the way; a row for each charge. stays: of each leg."""
     cargo = network.model.cargo[network.model.demand[way.flow].cargo]
-    stay = NO_BOXES
     for hop in hops(network, way):
         if isinstance(hop, Passage):
-            stay = stay if hop.leg is None else next(stays)
-            yield from _passage(hop, cargo, stay.standing)
+            yield from _passage(hop, cargo, NO_BOXES if hop.leg is None else next(stays))
         else:
             charter = charters.get(way.legs[hop.leg].service)
-            yield from _ride(hop, cargo, charter, stay.riding)
+            yield from _ride(hop, cargo, charter, next(stays))
 
 
 def _passage(hop: Passage, cargo: Cargo, waited: Floats) -> Iterator[tuple[int, str, str, str, float, bool]]:
@@ -139,7 +144,8 @@ def _ride(
         operator = hop.service.operator or hop.service.title
         yield hop.order, hop.stage, "charter", operator, charter * float(cargo.space), True
     for charge in hop.charges if charter is None else ():
-        yield hop.order, hop.stage, "freight", charge.operator, _freight(charge, cargo), charge.freight is not None
+        known = charge.freight is not None and charge.freight.amount(cargo) > 0
+        yield hop.order, hop.stage, "freight", charge.operator, _freight(charge, cargo), known
     for place, country, fee in hop.borders:
         yield hop.order, f"border {place}", "documents", f"customs {country}", fee.of(cargo), True
     yield hop.order, hop.stage, "time value", OWNER, _mean(riding) / 24 * day_value(cargo), True

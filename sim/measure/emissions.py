@@ -10,6 +10,7 @@ simulated fleets, and are borne by the loaded boxes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -18,38 +19,61 @@ from sim.measure.legs import Ride, hops
 from sim.measure.ways import compared
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Factor, Running
+from sim.scenario.sources import NOT_STATED
+from sim.scenario.values import Quantity
 
-EMISSIONS = ("flow", "route", "order", "stage", "kind", "tkm", "wtw", "ttw", "known")
+BASIS = ("factor", "load_factor", "empty_running", "source", "grade")  # what the figures of a row rest on
+EMISSIONS = ("flow", "route", "order", "stage", "kind", *BASIS, "tkm", "wtw", "ttw", "known")
 
 
 def emission_frame(network: Network) -> pd.DataFrame:
-    """One row a stage of each compared flow and route: kind (leg or hub), t km, and kg CO2e of a unit.
+    """One row a stage of each compared flow and route, and of a leg for each of its factors: kind (leg or hub), t km,
+    and kg CO2e of a unit.
 
-    `known` is False where a leg has no factor in the scenario for all of its km: these count with 0 kg.
+    `factor` is the id of the emission factor, `source` and `grade` those of its well-to-wheel figure, `load_factor` and
+    `empty_running` those that are reckoned with; of a hub the first and the last two are empty or NaN. `known` is False
+    where the scenario has no factor for the km of a leg: these count with 0 kg.
     """
     rows = [(way.flow, way.route, *row) for _, way in compared(network) for row in _emissions(network, way)]
     return pd.DataFrame(rows, columns=list(EMISSIONS))
 
 
-def _emissions(network: Network, way: Itinerary) -> Iterator[tuple[int, str, str, float, float, float, bool]]:
+def _emissions(network: Network, way: Itinerary) -> Iterator[tuple[object, ...]]:
     cargo = network.model.cargo[network.model.demand[way.flow].cargo]
     for hop in hops(network, way):
         if isinstance(hop, Ride):
-            yield _leg(hop, cargo)
+            yield from _leg(hop, cargo)
         elif hop.charges is not None and hop.charges.wtw is not None:
-            ttw = hop.charges.ttw.of(cargo) if hop.charges.ttw is not None else 0.0
-            yield hop.order, hop.stage, "hub", 0.0, hop.charges.wtw.of(cargo), ttw, True
+            wtw, ttw = hop.charges.wtw, hop.charges.ttw
+            direct = ttw.of(cargo) if ttw is not None else 0.0
+            basis = ("", math.nan, math.nan, *_said(wtw))
+            yield hop.order, hop.stage, "hub", *basis, 0.0, wtw.of(cargo), direct, True
 
 
-def _leg(ride: Ride, cargo: Cargo) -> tuple[int, str, str, float, float, float, bool]:
-    wtw = ttw = km = 0.0
-    for step in ride.steps:
-        km += step.km
-        if step.factor is not None:
-            share = scaling(step.factor, ride.service) * step.km
-            wtw += share * step.factor.wtw.of(cargo)
-            ttw += share * step.factor.ttw.of(cargo)
-    return ride.order, ride.stage, "leg", km * cargo.payload, wtw, ttw, all(step.factor for step in ride.steps)
+def _leg(ride: Ride, cargo: Cargo) -> Iterator[tuple[object, ...]]:
+    """A row for each factor, in the order in which the leg meets them."""
+    for name, factor in {step.name: step.factor for step in ride.steps}.items():
+        km = sum(step.km for step in ride.steps if step.name == name)
+        if factor is None:
+            basis: tuple[object, ...] = ("", math.nan, math.nan, "", "")
+            yield ride.order, ride.stage, "leg", *basis, km * cargo.payload, 0.0, 0.0, False
+            continue
+        basis = (name, *conditions(factor, ride.service), *_said(factor.wtw))
+        share = scaling(factor, ride.service) * km
+        wtw, ttw = share * factor.wtw.of(cargo), share * factor.ttw.of(cargo)
+        yield ride.order, ride.stage, "leg", *basis, km * cargo.payload, wtw, ttw, True
+
+
+def _said(value: Quantity) -> tuple[str, str]:
+    """Source and grade of a value."""
+    return value.source or "", value.grade or NOT_STATED
+
+
+def conditions(factor: Factor, service: Running) -> tuple[float, float]:
+    """Load factor and empty running of a service: its own, or those of the factor."""
+    load = factor.load_factor if service.load_factor is None else service.load_factor
+    empty = factor.empty_running if service.empty_running is None else service.empty_running
+    return float(load), float(empty)
 
 
 def scaling(factor: Factor, service: Running) -> float:
@@ -59,6 +83,4 @@ def scaling(factor: Factor, service: Running) -> float:
         used = load / (1 + empty)
         return (float(factor.empty_energy) + (1 - float(factor.empty_energy)) * used) / used
 
-    load = factor.load_factor if service.load_factor is None else service.load_factor
-    empty = factor.empty_running if service.empty_running is None else service.empty_running
-    return a_tkm(float(load), float(empty)) / a_tkm(float(factor.load_factor), float(factor.empty_running))
+    return a_tkm(*conditions(factor, service)) / a_tkm(float(factor.load_factor), float(factor.empty_running))

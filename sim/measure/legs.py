@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sim.measure.ways import ride_name, stop_name
 from sim.network import Itinerary, Network
 from sim.network.build import Section
-from sim.scenario.schema import Carriage, Charges, Factor, Service
+from sim.scenario.schema import Carriage, Charges, Factor, Flow, Service
 from sim.scenario.values import Fee, Freight
 
 
@@ -37,9 +37,10 @@ class Charge:
 
 @dataclass(frozen=True)
 class Step:
-    """Some km with one traction; `factor` is None where the scenario does not say."""
+    """Some km with one traction; `factor` is None, and its name empty, where the scenario does not say."""
 
     km: float
+    name: str
     factor: Factor | None
 
 
@@ -86,7 +87,7 @@ def _ride(network: Network, way: Itinerary, leg: int) -> Ride:
     model, step = network.model, way.legs[leg]
     service = model.services[step.service]
     sections = network.sections(step.service, step.origin)
-    east = model.demand[way.flow].direction == "east"
+    flow = model.demand[way.flow]
     names = model.places
     passed = [section.end for section in sections[:-1] if section.end in model.borders]
     fees = [(names[place].name, names[place].country, model.borders[place].fee) for place in passed]
@@ -95,37 +96,38 @@ def _ride(network: Network, way: Itinerary, leg: int) -> Ride:
         stage=ride_name(network, step),
         leg=leg,
         service=service,
-        charges=tuple(_charges(network, service, sections, east)),
+        charges=tuple(_charges(network, service, sections, flow)),
         steps=tuple(_steps(network, service, sections)),
         borders=tuple((name, country, fee) for name, country, fee in fees if fee is not None),
     )
 
 
-def _charges(network: Network, service: Service, sections: tuple[Section, ...], east: bool) -> Iterator[Charge]:
-    """One charge of the service if it has a price, else one of each of its links."""
+def _charges(network: Network, service: Service, sections: tuple[Section, ...], flow: Flow) -> Iterator[Charge]:
+    """One charge of the service if it has a price for this flow, else one of each of its links."""
     owner = service.operator or service.title
-    asked = _asked(service, east)
+    asked = _asked(service, flow)
     if asked is not None:
         known = all(section.link for section in sections) or not asked.per_km
         yield Charge(owner, _km(network, sections), asked if known else None)
         return
     for section in sections:
         link = network.model.links.get(section.link)
-        freight = _asked(link, east) if link is not None else None
+        freight = _asked(link, flow) if link is not None else None
         operator = (link.operator if link is not None else None) or owner
         yield Charge(operator, _km(network, (section,)), freight)
 
 
-def _asked(carriage: Carriage, east: bool) -> Freight | None:
-    return carriage.freight_east if east and carriage.freight_east is not None else carriage.freight
+def _asked(carriage: Carriage, flow: Flow) -> Freight | None:
+    """The price for the cargo of a flow in its direction."""
+    fare = carriage.freight_of.get(flow.cargo, carriage)
+    return fare.freight_east if flow.direction == "east" and fare.freight_east is not None else fare.freight
 
 
 def _steps(network: Network, service: Service, sections: tuple[Section, ...]) -> Iterator[Step]:
     for section in sections:
         link = network.model.links.get(section.link)
-        name = service.factor or (link.factor if link is not None else None)
-        factor = network.model.factors[name] if name is not None and link is not None else None
-        yield Step(_km(network, (section,)), factor)
+        name = service.factor or link.factor if link is not None else None
+        yield Step(_km(network, (section,)), name or "", network.model.factors[name] if name is not None else None)
 
 
 def _km(network: Network, sections: tuple[Section, ...]) -> float:

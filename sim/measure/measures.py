@@ -17,7 +17,7 @@ from sim.measure.cost import cost_frame
 from sim.measure.emissions import emission_frame
 from sim.measure.facilities import facility_frame, facility_frames, fleet_frame, link_frame
 from sim.measure.releases import releases
-from sim.measure.ways import with_units
+from sim.measure.ways import released_within, with_units
 from sim.model import Journal
 from sim.network import Network
 
@@ -40,7 +40,8 @@ class Measures:
     links: link, start, end, direction, units, teu, t, vehicles, a year.
     fleets: fleet, service, vehicles, voyages_per_vehicle, load factors west and east, shares of time.
     costs: flow, route, order, stage, kind, operator, USD a unit of cargo, known (False: no freight is given).
-    emissions: flow, route, order, stage, kind (leg or hub), t km and kg CO2e a unit (wtw, ttw), known.
+    emissions: flow, route, order, stage, kind (leg or hub), factor, load_factor, empty_running, source, grade, t km and
+        kg CO2e a unit (wtw, ttw), known.
     """
 
     routes: pd.DataFrame
@@ -103,11 +104,17 @@ def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataF
     run = network.model.run
     rows, bins = [], []
     for _, way, mine in with_units(network, journal):
-        released, finished = journal.units["released"][mine], journal.units["finished"][mine]
-        inside = (released >= 0) & (released < run.length)
-        days = (finished - released)[inside] / 24
-        rows.append(_row(network, way.flow, way.route, days, (run.length + run.run_out - released[inside]) / 24))
-        counts = np.bincount((days[np.isfinite(days)] / BIN_DAYS).astype(int))
+        inside = released_within(journal, mine, 0.0, run.length)
+        released, finished = journal.units["released"][inside], journal.units["finished"][inside]
+        days = finished - released
+        days /= 24
+        age = run.length + run.run_out - released
+        age /= 24
+        rows.append(_row(network, way.flow, way.route, days, age))
+        del age
+        days = days[np.isfinite(days)]
+        days /= BIN_DAYS
+        counts = np.bincount(days.astype(int))
         filled = np.flatnonzero(counts)
         bins.append(
             pd.DataFrame({"flow": way.flow, "route": way.route, "day": filled * BIN_DAYS, "boxes": counts[filled]})
@@ -117,12 +124,15 @@ def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataF
 
 
 def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: np.ndarray) -> dict[str, object]:
-    """One compared flow and route. days: transit days, NaN if not arrived; age: days from release to the run's end."""
+    """One compared flow and route. days: transit days, NaN if not arrived; age: days from release to the run's end,
+    which is used up."""
     flow = network.model.demand[flow_id]
     promise = network.model.routes[route_id].promise
     low, high = (promise.low / 24, promise.high / 24) if promise else (np.nan, np.nan)
     arrived = np.isfinite(days)
-    p10, p50, p90 = _quantiles(days, arrived)
+    np.copyto(age, days, where=arrived)
+    mean = float(np.mean(age)) if len(age) else np.nan
+    p10, p50, p90 = _quantiles(age, arrived)
     known = len(days) > 0
     promised = known and promise is not None
     within = float(np.mean((days >= low) & (days <= high))) if promised else np.nan
@@ -142,7 +152,7 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
         "teu": len(days) * network.model.cargo[flow.cargo].teu,
         "unfinished": int(np.count_nonzero(~arrived)),
         "share_unfinished": float(np.mean(~arrived)) if known else np.nan,
-        "mean": float(np.mean(np.where(arrived, days, age))) if known else np.nan,
+        "mean": mean,
         "p10": p10,
         "p50": p50,
         "p90": p90,
@@ -155,10 +165,12 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
 
 
 def _quantiles(days: np.ndarray, arrived: np.ndarray) -> list[float]:
-    """P10, P50, P90 with the boxes that have not arrived at the far end; NaN where the quantile lies among them."""
+    """P10, P50, P90 with the boxes that have not arrived at the far end; NaN where the quantile lies among them. Uses
+    the days up."""
     if not len(days):
         return [float("nan")] * 3
-    ordered = np.sort(np.where(arrived, days, np.inf))
+    days[~arrived] = np.inf
+    days.sort()
     with np.errstate(invalid="ignore"):
-        found = np.quantile(ordered, [0.1, 0.5, 0.9])
+        found = np.quantile(days, [0.1, 0.5, 0.9], overwrite_input=True)
     return [float(q) if np.isfinite(q) else float("nan") for q in found]

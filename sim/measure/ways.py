@@ -25,6 +25,12 @@ def with_units(network: Network, journal: Journal) -> Iterator[tuple[int, Itiner
         yield number, way, slice(int(edges[number]), int(edges[number + 1]))
 
 
+def released_within(journal: Journal, mine: slice, begin: float, end: float) -> slice:
+    """Where those of the units of an itinerary stand that were released in [begin, end): they stand in that order."""
+    first, last = np.searchsorted(journal.units["released"][mine], [begin, end])
+    return slice(mine.start + int(first), mine.start + int(last))
+
+
 def stop_name(network: Network, place: str) -> str:
     """A stage where boxes are lifted: "Aktau port"."""
     name = network.model.places[place].name

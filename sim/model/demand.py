@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.calendars import Times
-from sim.model.clock import Floats, Ids, Streams, snap_all
+from sim.model.clock import GRID, Floats, Ids, Streams, snap_all
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Flow
 from sim.scenario.values import Variate
+
+PIECE = 1 << 14  # draws that are made at one go: it saves memory, and they are the same
 
 
 class Traffic:
@@ -42,28 +44,44 @@ class Traffic:
         self.order = 0  # of all traffic, by rank, in which what came together is discharged
         self.base = base
         self.count = len(blocks) * flow.block
-        self.released = np.repeat(released, flow.block)
+        self.blocks_released = released
         self._blocks = blocks
+        self._most = int(blocks[-1]) + 1 if len(blocks) else 0  # blocks of the flow, as far as they are drawn for
         self._streams = streams
-        self._drawn: dict[tuple[str, bool], Floats] = {}
+        self._drawn: dict[str, Floats] = {}  # hours of each block
+        self._steps: dict[str, Floats | NDArray[np.uint32]] = {}  # of the grid, of each unit
 
     @property
     def ids(self) -> Ids:
         """All units."""
         return np.arange(self.base, self.base + self.count)
 
+    @property
+    def released(self) -> Floats:
+        """When each of them is released."""
+        return all_released([self])
+
     def per_block(self, name: str, variate: Variate, scale: float = 1.0) -> Floats:
         """Hours for each block of this traffic."""
-        return self._draw(name, variate, scale, each_unit=False)
+        if name not in self._drawn:
+            drawn = self._streams.durations(f"{name}/{self.itinerary.flow}", variate, self._most, scale)
+            self._drawn[name] = drawn[self._blocks]
+        return self._drawn[name]
 
-    def per_unit(self, name: str, variate: Variate) -> Floats:
-        """Hours for each unit of this traffic."""
-        return self._draw(name, variate, 1.0, each_unit=True)
+    def per_unit(self, name: str, variate: Variate, ids: Ids) -> Floats:
+        """Hours for some of the units of this traffic."""
+        if name not in self._steps:
+            self._steps[name] = self._draw_steps(name, variate)
+        return self._steps[name][ids - self.base] / GRID
+
+    def forget(self) -> None:
+        """Nothing is drawn any more."""
+        self._drawn.clear()
+        self._steps.clear()
 
     def chance(self, name: str) -> Floats:
         """A uniform number for each block."""
-        most = int(self._blocks[-1]) + 1 if len(self._blocks) else 0
-        return self._streams.uniforms(f"{name}/{self.itinerary.flow}", most)[self._blocks]
+        return self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most)[self._blocks]
 
     def block_of(self, ids: Ids) -> Ids:
         """Position of each unit's block, for the arrays of `per_block`."""
@@ -74,13 +92,14 @@ class Traffic:
         block: int = (ids.item(0) - self.base) // self.flow.block
         return block
 
-    def _draw(self, name: str, variate: Variate, scale: float, *, each_unit: bool) -> Floats:
-        if (name, each_unit) not in self._drawn:
-            size = self.flow.block if each_unit else 1
-            most = int(self._blocks[-1]) + 1 if len(self._blocks) else 0
-            drawn = self._streams.durations(f"{name}/{self.itinerary.flow}", variate, most * size, scale)
-            self._drawn[name, each_unit] = drawn.reshape(most, size)[self._blocks].ravel()
-        return self._drawn[name, each_unit]
+    def _draw_steps(self, name: str, variate: Variate) -> Floats | NDArray[np.uint32]:
+        """What is drawn for each unit, in steps of the grid; they take 32 bits, if none is longer than 4096 h."""
+        size = self.flow.block
+        drawn = self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most * size)
+        for piece in np.array_split(drawn, len(drawn) // PIECE + 1):
+            piece[:] = np.rint(variate.ppf(piece) * GRID)
+        steps = drawn.astype(np.uint32) if drawn.max() < 1 << 32 else drawn
+        return steps.reshape(self._most, size)[self._blocks].ravel()
 
 
 def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
@@ -94,12 +113,19 @@ def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
         if itinerary.flow not in released:
             released[itinerary.flow] = _releases(itinerary.flow, flow, flow.units_per_hour(cargo), times, streams)
         all_blocks = released[itinerary.flow]
-        mine = np.flatnonzero(_chosen(itinerary, flow, len(all_blocks), streams))
+        mine = np.flatnonzero(_chosen(itinerary, flow, all_blocks, times, streams))
         traffic.append(Traffic(index, itinerary, flow, cargo, base, mine, all_blocks[mine], streams))
         base += traffic[-1].count
     for order, some in enumerate(sorted(traffic, key=lambda t: t.rank)):
         some.order = order
     return traffic
+
+
+def all_released(traffic: list[Traffic]) -> Floats:
+    """When each unit of all of these is released."""
+    hours = np.concatenate([np.empty(0), *(t.blocks_released for t in traffic)])
+    sizes, blocks = np.array([(t.flow.block, len(t.blocks_released)) for t in traffic], int).reshape(-1, 2).T
+    return np.repeat(hours, sizes.repeat(blocks))
 
 
 def _releases(name: str, flow: Flow, units: float, times: Times, streams: Streams) -> Floats:
@@ -125,20 +151,26 @@ def _intensity(flow: Flow, times: Times) -> tuple[Floats, Floats]:
     return edges, np.concatenate([[0.0], np.cumsum(hours)])
 
 
-def _chosen(itinerary: Itinerary, flow: Flow, count: int, streams: Streams) -> NDArray[np.bool_]:
+def _chosen(itinerary: Itinerary, flow: Flow, released: Floats, times: Times, streams: Streams) -> NDArray[np.bool_]:
     """Which blocks take this route."""
-    if len(flow.routes) == 1:
-        return np.ones(count, bool)
-    low, high = next(span for route, span in _spans(flow) if route == itinerary.route)
-    u = streams.uniforms(f"route/{itinerary.flow}", count)
-    return (low <= u) & (u < high)
+    if len(flow.routes) == 1 and not flow.diversions:
+        return np.ones(len(released), bool)
+    u = streams.uniforms(f"route/{itinerary.flow}", len(released))
+    chosen = _falls_to(itinerary.route, flow.routes, u)
+    for diversion in flow.diversions.values():
+        first = np.searchsorted(released, times.hour(diversion.start))
+        last = np.searchsorted(released, times.hour(diversion.end) if diversion.end else np.inf)
+        chosen[first:last] = _falls_to(itinerary.route, diversion.routes, u[first:last])
+    return chosen
 
 
-def _spans(flow: Flow) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Each route's part of the unit interval, in order of their names, not of the file."""
+def _falls_to(route: str, shares: Mapping[str, float], u: Floats) -> NDArray[np.bool_]:
+    """Which numbers lie in this route's part of the unit interval, in order of the routes' names, not of the file."""
     low = 0.0
-    names = sorted(flow.routes)
-    for route in names:
-        high = 1.0 if route == names[-1] else low + flow.routes[route]
-        yield route, (low, high)
+    names = sorted(shares)
+    for name in names:
+        high = 1.0 if name == names[-1] else low + shares[name]
+        if name == route:
+            return (low <= u) & (u < high)
         low = high
+    return np.zeros(len(u), bool)

@@ -19,14 +19,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, compress, repeat, takewhile
-from operator import attrgetter, not_
+from operator import attrgetter
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.clock import Floats, Hours, Ids
+from sim.model.clock import GRID, Floats, Hours, Ids
 
 if TYPE_CHECKING:
     from sim.model.stock import Part
@@ -89,21 +89,75 @@ Carriage = tuple[list["Part"], Ids, int, int, Hours, Hours, Hours, Hours, Hours,
 PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
 COLUMNS = ("unit", *PARCELS, *HOURS)
-BATCH = 1000  # carriages that are written away at one go
-ROWS = 1 << 17  # of the carriages that are laid out at one go
+BATCH = 500  # carriages that are written away at one go
+ROWS = 1 << 16  # of the carriages that are laid out at one go
+PAGE = 1 << 22  # numbers of a ledger (32 MB): so large that its memory goes back to the system, and is not split up
+FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
+
+
+class Column:
+    """One of HOURS of all carriages, which takes a small part of the room of a number a row. An hour that all units
+    share is kept once. Hours of each unit are kept as steps of the grid after the first of them, in 32 bits, which is
+    exact; as they are if they lie too far apart for that, or one is NaN."""
+
+    def __init__(self, most: int) -> None:
+        """most: rows."""
+        self._hours = array("d")  # of each carriage the only or the first; those of each unit that are kept as they are
+        self._steps = np.empty(most + 1, np.int32)  # pages never written to take no memory
+        self._steps[0] = 0  # for those that have none
+        self._used = 1
+        self._first = array("i")  # of each parcel, where its hours begin,
+        self._apart = array("b")  # whether there is one for each unit,
+        self._at = array("i")  # and where its steps begin; 0: it has none
+
+    def put(self, values: Sequence[Hours], whole: Ids, which: Ids, within: Ids) -> None:
+        """Put in the hours of some carriages. whole: units of each. which, within: of each parcel, its carriage, and
+        where it begins there."""
+        each = np.fromiter(map(isinstance, values, repeat(np.ndarray)), bool, len(values))
+        near = each.copy()
+        begin = np.empty(len(values))
+        begin[~each] = list(compress(values, ~each))
+        hours = steps = np.empty(0)
+        if each.any():
+            hours, counts = np.concatenate(list(compress(values, each))), whole[each]
+            heads = counts.cumsum() - counts
+            begin[each] = hours[heads]
+            steps = (hours - begin[each].repeat(counts)) * GRID
+            near[each] = np.maximum.reduceat(np.abs(steps), heads) < FAR
+            kept = near[each].repeat(counts)
+            hours, steps = hours[~kept], steps[kept]
+        apart = each & ~near
+        first = np.arange(len(values))
+        first[apart] = len(values) + ((whole * apart).cumsum() - whole)[apart]
+        at = np.where(near, self._used + (whole * near).cumsum() - whole, 0)
+        self._first.frombytes((len(self._hours) + first[which] + within * apart[which]).astype(np.int32).tobytes())
+        self._apart.frombytes(apart[which].tobytes())
+        self._at.frombytes((at[which] + within * near[which]).astype(np.int32).tobytes())
+        self._hours.frombytes(begin.tobytes())
+        self._hours.frombytes(hours.tobytes())
+        self._steps[self._used : self._used + len(steps)] = steps
+        self._used += len(steps)
+
+    def of(self, parcel: Ids, within: Ids) -> Floats:
+        """The hours of some rows: the number of their parcel, and their place within it."""
+        first = np.frombuffer(self._first, np.int32)[parcel]
+        apart = np.frombuffer(self._apart, np.bool_)[parcel]
+        at = np.frombuffer(self._at, np.int32)[parcel]
+        hours: Floats = np.frombuffer(self._hours, np.float64)[first + within * apart]
+        if at.any():
+            hours += self._steps[(at + within) * (at > 0)] / GRID
+        return hours
 
 
 @dataclass(frozen=True)
 class Parcels:
-    """The carriages as they were recorded, parcel by parcel; an hour that all units of a parcel share is kept once.
-    That takes a small part of the room of the table with a row a unit and leg, which `Rows` lay out of it."""
+    """The carriages as they were recorded, part by part of one itinerary: `Rows` lay the table out of it."""
 
     sizes: Ids  # units of each parcel
     numbers: dict[str, NDArray[np.int32]]  # PARCELS: of each parcel
     units: NDArray[np.int32]  # of all parcels, one after the other
     first: Ids  # where those of each parcel begin
-    hours: dict[str, tuple[Floats, Ids, NDArray[np.bool_]]]  # HOURS: all hours, where those of each parcel begin, and
-    # whether it has one for each unit
+    hours: dict[str, Column]  # HOURS
 
     def rows(self) -> Rows:
         """One row a unit and leg, in the order of recording."""
@@ -149,8 +203,7 @@ class Rows(Table):
         elif name == "unit":
             self[name] = parcels.units[parcels.first[parcel] + self._within]
         else:
-            values, first, each = parcels.hours[name]
-            self[name] = values[first[parcel] + self._within * each[parcel]]
+            self[name] = parcels.hours[name].of(parcel, self._within)
         return self[name]
 
     def where(self, kept: NDArray[np.bool_]) -> Rows:
@@ -163,15 +216,24 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fresh: list[float] = []
-        self._kept = array("d")
+        self._pages: list[Floats] = []  # room that was not yet written to takes no memory
+        self._used: list[int] = []  # of each page
 
     def put_away(self) -> None:
-        self._kept.frombytes(pack(f"{len(self.fresh)}d", *self.fresh))
+        count = len(self.fresh)
+        if not self._pages or self._used[-1] + count > len(self._pages[-1]):
+            self._pages.append(np.empty(max(PAGE, count)))
+            self._used.append(0)
+        begin = self._used[-1]
+        self._pages[-1][begin : begin + count] = np.frombuffer(pack(f"{count}d", *self.fresh))
+        self._used[-1] += count
         self.fresh.clear()
 
-    def numbers(self) -> Floats:
+    def numbers(self, width: int = 1) -> list[Floats]:
+        """All of them, so many in a row, in several pieces. They are handed over, and not kept here any more."""
         self.put_away()
-        return np.frombuffer(self._kept, np.float64)
+        pages, self._pages = self._pages, []
+        return [page[:used].reshape(-1, width) for page, used in zip(pages, self._used, strict=True)]
 
 
 class Recorder:
@@ -185,11 +247,9 @@ class Recorder:
         self.carriages: list[Carriage] = []  # not yet written into the columns
         self._sizes = array("q")  # of each parcel: a part of what was carried together
         self._numbers = {name: array("i") for name in PARCELS}
-        self._each = {name: array("b") for name in HOURS}  # of each parcel, whether it has one for each unit
-        self._first = {name: array("q") for name in HOURS}  # and where in the column its hours begin
         self._units = np.empty(carriages, np.int32)  # pages never written to take no memory
-        self._hours = {name: np.empty(carriages) for name in HOURS}
-        self._used = dict.fromkeys(COLUMNS, 0)  # of these columns
+        self._used = 0  # of them
+        self._hours = {name: Column(carriages) for name in HOURS}
         self.stretches = Ledger()  # rows of STRETCHES
         self._delays: list[Floats] = []  # of voyages, on each link, as they were drawn
         self._drawn = 0  # in all
@@ -223,34 +283,21 @@ class Recorder:
         which = np.repeat(np.arange(len(lots)), [len(lot) for lot in lots])  # of the carriages each part belongs to
         within = sizes.cumsum() - sizes - (whole.cumsum() - whole)[which]  # where it begins there
         self._sizes.frombytes(sizes.tobytes())
-        self._put("unit", self._units, ids)
+        begin = self._used
+        self._used += whole.sum()
+        np.concatenate(ids, out=self._units[begin : self._used], casting="same_kind")
         itinerary, leg = [stage.traffic.index for stage, _ in parts], [stage.leg for stage, _ in parts]
         calls = np.array(call_from)[which].tolist(), np.array(call_to)[which].tolist()
         for name, column in zip(PARCELS, (itinerary, leg, *calls), strict=True):
             self._numbers[name].extend(column)
         for name, values in zip(HOURS, hours, strict=True):
-            each = list(map(isinstance, values, repeat(np.ndarray)))
-            one = list(map(not_, each))
-            own = whole * each
-            # the hours of all that have one for all come first
-            begin = np.where(each, own.cumsum() - own + sum(one), np.cumsum(one) - 1) + self._used[name]
-            self._first[name].frombytes((begin[which] + within * own[which].astype(bool)).tobytes())
-            self._each[name].frombytes(np.array(each)[which].tobytes())
-            self._put(name, self._hours[name], [list(compress(values, one))])
-            self._put(name, self._hours[name], list(compress(values, each)))
+            self._hours[name].put(values, whole, which, within)
 
     def _put_uses_away(self) -> None:
         over = list(takewhile(lambda claim: claim[RELEASED] == claim[RELEASED], self.uses))
         self._uses.fresh.extend(chain.from_iterable(over))
         self._uses.put_away()
         del self.uses[: len(over)]
-
-    def _put(self, name: str, column: NDArray[Any], values: Sequence[Any]) -> None:
-        """Write some arrays into a column, one after the other."""
-        begin = self._used[name]
-        end = self._used[name] = begin + sum([len(x) for x in values])
-        if end > begin:
-            np.concatenate(values, out=column[begin:end], casting="same_kind")
 
     def keep(self, delays: Floats) -> int:
         """Keep the delays of some voyages, of which not all may take place; returns where they begin among all."""
@@ -279,8 +326,10 @@ class Recorder:
         for call in list(self.calls.values()):
             self.over(call)
         rows = table(self._calls, CALLS)
-        order = rows["index"].argsort()
-        return {name: rows[name][order] for name in CALLS[1:]}
+        order = rows.pop("index").argsort()
+        for name, column in rows.items():
+            rows[name] = column[order]
+        return rows
 
     def uses_table(self, end: float) -> Table:
         """What has not been granted or released when the run ends is cut off there."""
@@ -292,12 +341,8 @@ class Recorder:
         """What was carried."""
         self.write()
         sizes = np.array(self._sizes)
-        hours = {
-            name: (column[: self._used[name]], np.array(self._first[name]), np.array(self._each[name], bool))
-            for name, column in self._hours.items()
-        }
         numbers = {name: np.array(column, np.int32) for name, column in self._numbers.items()}
-        return Parcels(sizes, numbers, self._units[: self._used["unit"]], sizes.cumsum() - sizes, hours)
+        return Parcels(sizes, numbers, self._units[: self._used], sizes.cumsum() - sizes, self._hours)
 
 
 @dataclass(frozen=True)
@@ -330,8 +375,12 @@ class Journal:
 
 def table(ledger: Ledger, names: tuple[str, ...]) -> Table:
     """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE."""
-    data = ledger.numbers().reshape(-1, len(names))
-    return {k: data[:, i].astype(np.int32 if k in WHOLE else np.float64) for i, k in enumerate(names)}
+    pieces = ledger.numbers(len(names))
+    kinds = [np.int32 if k in WHOLE else np.float64 for k in names]
+    return {
+        k: np.concatenate([piece[:, i] for piece in pieces], dtype=kind, casting="unsafe")
+        for i, (k, kind) in enumerate(zip(names, kinds, strict=True))
+    }
 
 
 def segments_table(recorder: Recorder) -> Table:

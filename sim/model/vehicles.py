@@ -64,8 +64,7 @@ class Task:
         drawn, end = [], 0
         for stage, count in cargo.parts:
             begin, end = end, end + count
-            traffic = stage.traffic
-            drawn.append(traffic.per_unit(self.key, self.hours)[cargo.ids[begin:end] - traffic.base])
+            drawn.append(stage.traffic.per_unit(self.key, self.hours, cargo.ids[begin:end]))
         return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
 
     def work(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
 from sim.model.carriers import Section, carry, queues_on
 from sim.model.clock import Actor, Clock, Floats, Hours, Ids, Story, Streams, snap
-from sim.model.demand import Traffic
+from sim.model.demand import Traffic, all_released
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Track, Yard
-from sim.model.journal import ROOMS, STOPS, Journal, Recorder, segments_table, table
+from sim.model.journal import ROOMS, STOPS, Journal, Recorder, Table, segments_table, table
 from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets
 from sim.network import Network
@@ -69,8 +71,7 @@ class World:
         self.recorder = Recorder(sum(t.count * len(t.itinerary.legs) for t in self.traffic))
         counts = [t.count for t in self.traffic]
         self.finished = np.full(sum(counts), np.nan)  # of each unit
-        self.itinerary = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        orders = np.repeat(np.array([t.order for t in self.traffic], np.int32), counts)
+        orders = np.repeat(np.array([t.order for t in self.traffic], np.min_scalar_type(len(counts))), counts)
         self.pools: dict[tuple[str, str], Pool] = {}
         self.sections: dict[tuple[str, str], list[Section]] = {}  # of consignments that go by themselves
         self.timetables: dict[str, tuple[Floats, Floats, Floats]] = {}
@@ -92,6 +93,11 @@ class World:
         start_fleets(self)
         for t in sorted(self.traffic, key=lambda t: t.rank):
             self._forward(self.stages[t.index][0], t.ids, t.released)
+
+    @cached_property
+    def itinerary(self) -> NDArray[np.int32]:
+        """The number of the itinerary of each unit."""
+        return np.repeat(np.arange(len(self.traffic), dtype=np.int32), [t.count for t in self.traffic])
 
     def closures(self, calendar: str | None) -> Closures:
         """The closed windows of a calendar in this replication; none: always open."""
@@ -231,9 +237,12 @@ class World:
 
     def journal(self) -> Journal:
         recorder = self.recorder
-        units = {
+        for some in self.traffic:
+            some.forget()
+        calls = recorder.calls_table()  # takes the most room
+        units: Table = {
             "itinerary": self.itinerary,
-            "released": np.concatenate([t.released for t in self.traffic]) if self.traffic else np.empty(0),
+            "released": all_released(self.traffic),
             "finished": self.finished,
         }
         names = {
@@ -246,7 +255,7 @@ class World:
         return Journal(
             self.replication,
             units,
-            recorder.calls_table(),
+            calls,
             segments_table(recorder),
             table(recorder.stops, STOPS),
             recorder.all_parcels(),

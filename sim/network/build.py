@@ -6,15 +6,19 @@ their stops (a flow finds its chain of services on it, through the waypoints of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from itertools import pairwise
 
 import networkx as nx
 
 from sim.scenario.faults import Fault, Path, hint, nearest
 from sim.scenario.load import Scenario
-from sim.scenario.schema import Fleet, FleetService, Flow, Model, Port, Route, Service, Terminal
+from sim.scenario.schema import Fleet, FleetService, Flow, Model, Port, Route, Run, Service, Terminal
+from sim.scenario.values import Share
 
 TRANSFER_H = 12.0  # weight of one change of service when a route is sought; it only ranks alternatives
 SEA_KMH = 25.0  # likewise for links without a speed of their own
@@ -47,13 +51,16 @@ class Leg:
     destination: str
 
 
+Chains = dict[tuple[str, str], tuple[Leg, ...]]  # flow and route → the services that carry it
+
+
 @dataclass(frozen=True)
 class Itinerary:
     """The way of one flow over one route."""
 
     flow: str
     route: str
-    share: float
+    share: float  # of the flow, in the mean of the measured time
     legs: tuple[Leg, ...]
 
 
@@ -82,10 +89,14 @@ def build(scenario: Scenario) -> Network:
     """Find every way. Raises ScenarioError with all faults at once: no way for a service, no route for a flow, a
     request larger than its facility."""
     model = scenario.model
-    ways, itineraries, faults = _find(model, frozenset())
+    ways, chains, faults = _find(model, frozenset())
     if faults:
         scenario.refuse(faults)
-    return Network(scenario.name, scenario.digest(), model, ways, itineraries)
+    itineraries = (
+        Itinerary(flow, route, _mean_share(model.run, model.demand[flow], route), legs)
+        for (flow, route), legs in chains.items()
+    )
+    return Network(scenario.name, scenario.digest(), model, ways, tuple(itineraries))
 
 
 def network_faults(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
@@ -93,21 +104,50 @@ def network_faults(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
     return _find(model, doubtful)[2]
 
 
-def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, tuple[Itinerary, ...], list[Fault]]:
-    """Ways, itineraries and faults; where these hang on what is doubtful, there is none."""
+def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, Chains, list[Fault]]:
+    """Ways of services, chains of services, and faults; where these hang on what is doubtful, there is none."""
     ways, faults = _find_ways(model, doubtful)
     carried, all_known = _find_carried(model, doubtful)
-    itineraries: list[Itinerary] = []
+
+    @cache
+    def serving(cargo: str, avoid: frozenset[str]) -> nx.Graph[str]:
+        return _service_graph(model, {name: way for name, way in ways.items() if cargo in carried[name]}, avoid)
+
+    chains: Chains = {}
     for name, flow in model.demand.items():
         if flow.origin == flow.destination:  # the check of the file tells that
             continue
-        for route, share in flow.routes.items():
-            legs = _legs(model, ways, carried, flow, model.routes[route])
+        for route, path in _named(flow).items():
+            rule = model.routes[route]
+            legs = _legs(serving(flow.cargo, frozenset(rule.avoid)), flow, rule)
             if not isinstance(legs, str):
-                itineraries.append(Itinerary(name, route, float(share), legs))
+                chains[name, route] = legs
             elif all_known:
-                faults.append(Fault(("demand", name, "routes", route), legs, "key"))
-    return ways, tuple(itineraries), [*faults, *_oversized(model, doubtful)]
+                faults.append(Fault(("demand", name, *path), legs, "key"))
+    return ways, chains, [*faults, *_oversized(model, doubtful)]
+
+
+def _named(flow: Flow) -> dict[str, Path]:
+    """All routes that a flow ever takes, and where in it each is named first."""
+    named: dict[str, Path] = {route: ("routes", route) for route in flow.routes}
+    for key, diversion in flow.diversions.items():
+        for route in diversion.routes:
+            named.setdefault(route, ("diversions", key, "routes", route))
+    return named
+
+
+def _mean_share(run: Run, flow: Flow, route: str) -> float:
+    """The share of a route in the measured time: diversions count by how long they last in it."""
+    usual = flow.routes.get(route, Share(0.0))
+    share, start = float(usual), datetime.fromisoformat(run.start)
+    for diversion in flow.diversions.values():
+        begin, end = (
+            (datetime.fromisoformat(date) - start).total_seconds() / 3600 if date else math.inf
+            for date in (diversion.start, diversion.end)
+        )
+        part = max(0.0, min(end, run.length) - max(begin, 0.0)) / run.length
+        share += part * (diversion.routes.get(route, 0.0) - usual)
+    return max(share, 0.0)
 
 
 def _find_ways(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, list[Fault]]:
@@ -218,10 +258,8 @@ def accepts(model: Model, name: str) -> set[str]:
     return set(service.accepts)
 
 
-def _legs(model: Model, ways: Ways, carried: dict[str, set[str]], flow: Flow, route: Route) -> tuple[Leg, ...] | str:
-    """The chain of services for one flow, or what is wrong. `carried`: the kinds of cargo of each service."""
-    usable = {name: way for name, way in ways.items() if flow.cargo in carried[name]}
-    graph = _service_graph(model, usable, set(route.avoid))
+def _legs(graph: nx.Graph[str], flow: Flow, route: Route) -> tuple[Leg, ...] | str:
+    """The chain of services for one flow on the graph of those that it may take, or what is wrong."""
     for end in (flow.origin, flow.destination):
         if end not in graph:
             return f"no service that carries {flow.cargo} stops at {end}, so the demand has no route"
@@ -251,7 +289,7 @@ def _waypoints(flow: Flow, route: Route) -> list[str]:
     return [flow.origin, *via, flow.destination]
 
 
-def _service_graph(model: Model, ways: Ways, avoid: set[str]) -> nx.Graph[str]:
+def _service_graph(model: Model, ways: Ways, avoid: frozenset[str]) -> nx.Graph[str]:
     graph: nx.Graph[str] = nx.Graph()
     for name, way in ways.items():
         touched = {name, *(p for s in way for p in (s.start, s.end))}

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen
@@ -19,6 +20,7 @@ from sim.scenario.faults import Fault, MisreadError, Path, listed, nearest
 from sim.scenario.schema import (
     Block,
     Charges,
+    Diversion,
     Documents,
     Fleet,
     FleetService,
@@ -46,6 +48,15 @@ def check(tree: Tree) -> tuple[Model | None, list[Fault]]:
     if model is not None and not faults:
         faults += check_whole(model, frozenset())
     return (None if faults else model), faults
+
+
+def check_alone(tree: Tree) -> list[Fault]:
+    """What is wrong with a part of a scenario whatever the other parts say: keys unknown, values misread."""
+    try:
+        Model.model_validate(tree)
+    except ValidationError as error:
+        return check_shape(tree, error, whole=False)
+    return []
 
 
 def _sound_part(tree: Tree, faults: list[Fault]) -> Model | None:
@@ -112,11 +123,16 @@ def allowed_keys(here: list[Kind]) -> list[str]:
     return list(dict.fromkeys(key for kind in here if _is_block(kind) for key in kind.type.model_fields))
 
 
-def check_shape(tree: Tree, error: ValidationError, top: type[Block] = Model) -> list[Fault]:
-    """Pydantic's errors on a tree that should be a `top`, as faults, one or more for each path."""
+def check_shape(tree: Tree, error: ValidationError, top: type[Block] = Model, *, whole: bool = True) -> list[Fault]:
+    """Pydantic's errors on a tree that should be a `top`, as faults, one or more for each path.
+
+    If the tree is not the `whole` of it, a mapping may go on elsewhere, and is not blamed for what it is not.
+    """
     faults: dict[Path, list[Fault]] = {}
     missing: dict[Path, dict[str, list[Kind]]] = {}
     for details in error.errors(include_url=False):
+        if not (whole or _stands_alone(details)):
+            continue
         path, here = _follow(details["loc"], top)
         if details["type"] == "missing":
             missing.setdefault(path[:-1], {})[path[-1]] = here
@@ -125,6 +141,15 @@ def check_shape(tree: Tree, error: ValidationError, top: type[Block] = Model) ->
     return [fault for found in faults.values() for fault in found] + [
         Fault(path, _missing(keys), at="key", suggestion=_sibling(tree, path, top)) for path, keys in missing.items()
     ]
+
+
+def _stands_alone(details: ErrorDetails) -> bool:
+    """Whether an error remains one whatever else is written in the same mapping."""
+    found = details["input"]
+    return details["type"] == "extra_forbidden" or not isinstance(found, dict) or not found.keys().isdisjoint(WHOLE)
+
+
+WHOLE = ("value", "dist")  # a mapping with one of these is a value, and is replaced as a whole
 
 
 def _missing(keys: dict[str, list[Kind]]) -> str:
@@ -271,6 +296,7 @@ REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("links.*.between.*", "value", ("places",)),
     ("links.*.calendar", "value", ("calendars",)),
     ("links.*.factor", "value", ("factors",)),
+    ("links.*.freight_of.*", "key", ("cargo",)),
     ("calendars.*.storms", "value", ("calendars",)),
     ("terminals.*", "key", ("places",)),
     ("terminals.*.calendar", "value", ("calendars",)),
@@ -280,6 +306,7 @@ REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("borders.*", "key", ("places",)),
     ("borders.*.calendar", "value", ("calendars",)),
     ("services.*.factor", "value", ("factors",)),
+    ("services.*.freight_of.*", "key", ("cargo",)),
     ("services.*.stops.*", "key", ("places",)),
     ("services.*.via.*", "value", ("places",)),
     ("services.*.accepts.*", "value", ("cargo",)),
@@ -291,6 +318,7 @@ REFERENCES: tuple[tuple[str, Literal["key", "value"], tuple[str, ...]], ...] = (
     ("demand.*.destination", "value", ("places",)),
     ("demand.*.cargo", "value", ("cargo",)),
     ("demand.*.routes.*", "key", ("routes",)),
+    ("demand.*.diversions.*.routes.*", "key", ("routes",)),
 )
 
 
@@ -402,6 +430,8 @@ def check_whole(model: Model, doubtful: frozenset[Path]) -> list[Fault]:
     faults = [] if any(section == "cargo" for section, _ in doubtful) else check_yards(model)
     if all(key in model.fleets for section, key in doubtful if section == "fleets"):
         faults += check_blocks(model, doubtful)
+    if all(section not in ("fleets", "services") for section, _ in doubtful):
+        faults += check_fares(model)
     return faults
 
 
@@ -577,15 +607,40 @@ def check_demand(model: Model) -> list[Fault]:
         path = ("demand", name)
         if flow.origin == flow.destination:
             faults.append(Fault((*path, "destination"), f'"{flow.destination}" is the origin, too'))
-        total = sum(flow.routes.values())
-        if abs(total - 1) > 1e-6:
-            faults.append(Fault((*path, "routes"), f"the shares add up to {total:.6g}, where 1 is due", at="key"))
+        faults += _check_shares((*path, "routes"), flow.routes)
+        faults += _check_diversions((*path, "diversions"), flow.diversions)
         if flow.seasons is not None and not any(flow.seasons):
             faults.append(Fault((*path, "seasons"), "no month has any demand", at="key"))
         cargo = model.cargo.get(flow.cargo)
         if cargo is not None and flow.volume.space not in ("units", cargo.space.unit):
             message = f'{flow.volume.text}, but one unit of "{flow.cargo}" takes {cargo.space.text}: the units differ'
             faults.append(Fault((*path, "volume"), message))
+    return faults
+
+
+def _check_shares(path: Path, routes: dict[str, Share]) -> list[Fault]:
+    total = sum(routes.values())
+    if abs(total - 1) <= 1e-6:
+        return []
+    return [Fault(path, f"the shares add up to {total:.6g}, where 1 is due", at="key")]
+
+
+NEVER = "9999-12-31"
+
+
+def _check_diversions(path: Path, diversions: dict[str, Diversion]) -> list[Fault]:
+    """Each has its time, shares that add up, and ends before the next begins."""
+    faults = []
+    spans: list[tuple[datetime, datetime, str]] = []
+    for key, diversion in diversions.items():
+        faults += _check_shares((*path, key, "routes"), diversion.routes)
+        wrong = _check_span((*path, key), diversion.start, diversion.end or NEVER)
+        faults += wrong
+        if not wrong:
+            spans.append((_date(diversion.start), _date(diversion.end or NEVER), key))
+    for (_, end, before), (start, _, key) in pairwise(sorted(spans)):
+        if start < end:
+            faults.append(Fault((*path, key, "start"), f'"{before}" has not ended by then'))
     return faults
 
 
@@ -622,6 +677,23 @@ def check_factors(model: Model) -> list[Fault]:
     return faults
 
 
+def check_fares(model: Model) -> list[Fault]:
+    """A service has prices of their own only for kinds of cargo that it carries."""
+    faults = []
+    for name, service in model.services.items():
+        if isinstance(service, FleetService):
+            fleets = [fleet for fleet in model.fleets.values() if fleet.service == name]
+            carried = sorted({kind for fleet in fleets for kind in fleet.accepts})
+        else:
+            carried = service.accepts
+        for kind in service.freight_of:
+            if kind not in carried:
+                path = ("services", name, "freight_of", kind)
+                message = f'{name} does not carry "{kind}", only: {listed(carried)}'
+                faults.append(Fault(path, message, at="key", suggestion=nearest(kind, carried)))
+    return faults
+
+
 def check_charters(model: Model) -> list[Fault]:
     """Who charters the vehicles of a service pays no freight beside, and charters all of them."""
     faults = []
@@ -633,7 +705,7 @@ def check_charters(model: Model) -> list[Fault]:
         path = ("fleets", name, "charter")
         if fleet.train_sets == "unlimited":
             faults.append(Fault(path, "trains without number cannot be chartered by the day", at="key"))
-        if service is not None and service.freight is not None:
+        if service is not None and (service.freight is not None or service.freight_of):
             faults.append(Fault(path, f"{fleet.service} asks a freight; a charter takes its place", at="key"))
         if any(other.charter is None for other in sisters):
             faults.append(

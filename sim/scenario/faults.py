@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from sim.scenario.tree import Node
 
 Path = tuple[str, ...]
 
@@ -40,11 +43,12 @@ class MisreadError(ValueError):
 
 
 class ScenarioError(Exception):
-    """A scenario that cannot be used; `lines` holds one rendered fault each."""
+    """A scenario that cannot be used; `lines` holds one rendered fault each, `rest` what could be read of a file."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], rest: Node | None = None) -> None:
         super().__init__("\n".join(lines))
         self.lines = tuple(lines)
+        self.rest = rest
 
     def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[str, ...]]]:
         return (ScenarioError, (self.lines,))

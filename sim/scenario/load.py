@@ -126,17 +126,23 @@ def read(file: str, library: dict[str, Node]) -> tuple[Node, list[str]]:
     """The merged tree of a file and of all that it extends, each file once, and what is wrong with the merge.
 
     `library` holds the files that are already read, by their real path, and takes in those that are read now.
-    Raises ScenarioError if a file cannot be read.
+    Raises ScenarioError if a file cannot be read, with what is wrong in all others whatever that file says.
     """
     pile = _Pile(library)
     pile.add(file, ())
-    if pile.lines:
-        raise ScenarioError(list(dict.fromkeys(pile.lines)))
-    root, lines = merge(None, pile.nodes[0])
-    for node in pile.nodes[1:]:
+    root, lines = Node({}, Origin(file, 1, 1), Origin(file, 1, 1)), list[str]()
+    for node in pile.nodes:
         root, more = merge(root, node)
         lines += more
+    if pile.lines:
+        raise ScenarioError([*pile.lines, *_told_at_last(rendered(root, check.check_alone(root.plain())), pile.lines)])
     return root, lines
+
+
+def _told_at_last(lines: list[str], before: Sequence[str]) -> list[str]:
+    """The lines that blame none of the positions that are blamed before."""
+    blamed = {line.partition(": error: ")[0] for line in before}
+    return [line for line in lines if line.partition(": error: ")[0] not in blamed]
 
 
 class _Pile:
@@ -157,16 +163,22 @@ class _Pile:
             self.lines.append(render(where, f"a cycle of extends: {chain}"))
         elif real not in self.done:
             self.done.add(real)
-            try:
-                root = self.library.get(real) or mapping(file, where)
-            except ScenarioError as error:
-                self.lines += error.lines
+            root = self.library.get(real) or self.read(file, where)
+            if root is None:
                 return
-            self.library[real] = root
             content = dict(root.value) if isinstance(root.value, dict) else {}
             for name, origin in self.parents(content.pop("extends", None)):
                 self.add(os.path.normpath(os.path.join(os.path.dirname(file), name)), (*heirs, file), origin)
             self.nodes.append(Node(content, root.at, root.key))
+
+    def read(self, file: str, where: Origin) -> Node | None:
+        """The tree of a file, or what can be read of it."""
+        try:
+            root = self.library[os.path.realpath(file)] = mapping(file, where)
+        except ScenarioError as error:
+            self.lines += error.lines
+            return error.rest
+        return root
 
     def parents(self, extends: Node | None) -> list[tuple[str, Origin]]:
         if extends is None:

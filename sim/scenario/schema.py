@@ -89,11 +89,19 @@ class Factor(Block):
     empty_energy: Share = Share(0.5)  # what a vehicle uses empty, as a share of what it uses full
 
 
+class Fare(Block):
+    """What one kind of cargo pays."""
+
+    freight: Freight
+    freight_east: Freight | None = None  # where eastbound cargo pays another price
+
+
 class Carriage(Block):
     """What carriage costs and emits, by a service or, where the service says nothing, by each of its links."""
 
     freight: Freight | None = None  # what the operator asks; none: not known
     freight_east: Freight | None = None  # where eastbound cargo pays another price
+    freight_of: dict[Id, Fare] = {}  # kinds of cargo that pay neither of these, but prices of their own
     factor: Id | None = None  # emission factor; none: not known
 
 
@@ -332,8 +340,16 @@ class Route(Block):
     promise: Promise | None = None
 
 
+class Diversion(Block):
+    """Other shares of the routes for a time: while one of them is closed, or once there is a new one."""
+
+    start: str  # date, or date and time "2025-09-12 06:00": what is released from then on
+    end: str | None = None  # to then; none: for good
+    routes: dict[Id, Share]  # adds up to 1
+
+
 class Flow(Block):
-    """Demand: consignments from origin to destination, over one or several routes in fixed shares."""
+    """Demand: consignments from origin to destination, over one or several routes in shares that may change by date."""
 
     title: str
     origin: Id  # place
@@ -342,6 +358,7 @@ class Flow(Block):
     cargo: Id  # kind
     volume: SpaceRate  # "35000 TEU/a", or in units of its cargo "12750 units/a"; all routes together
     routes: dict[Id, Share]  # adds up to 1
+    diversions: dict[Id, Diversion] = {}  # instead of these shares, for a time
     block: Count = Count(1)  # units released together: 55 for a block train
     arrivals: Literal["poisson", "regular"] = "poisson"  # regular: one block in each equal interval, at a random moment
     seasons: Months | None = None  # relative intensity of each month

@@ -102,7 +102,8 @@ class Node:
 
 
 def parse(text: str, file: str, line: int = 1) -> Node:
-    """The tree of a YAML text; raises ScenarioError with everything that is wrong with it as YAML.
+    """The tree of a YAML text; raises ScenarioError with everything that is wrong with it as YAML, and the tree
+    without that if the text can be read to its end.
 
     Positions start at `line`; 0 stands for a text that is in no file.
     """
@@ -134,7 +135,7 @@ class _Builder:
         except ReaderError:
             self.fail(*self.unprintable())
         if self.lines:
-            raise ScenarioError(self.lines)
+            raise ScenarioError(self.lines, root)
         return root
 
     def reason(self, error: MarkedYAMLError, mark: StringMark) -> str:
@@ -152,7 +153,8 @@ class _Builder:
         match = Reader.NON_PRINTABLE.search(self.text)
         at = match.start() if match else 0
         line, column = self.text.count("\n", 0, at), at - self.text.rfind("\n", 0, at)
-        return self.place(line, column), f"wrong YAML: character #x{ord(self.text[at]):02x} is not allowed"
+        where = Origin(self.start.file, self.start.line and self.start.line + line, column)
+        return where, f"wrong YAML: character #x{ord(self.text[at]):02x} is not allowed"
 
     def document(self) -> Node:
         root = None
@@ -253,10 +255,8 @@ class _Builder:
         return found
 
     def origin(self, mark: StringMark) -> Origin:
-        return self.place(mark.line, mark.column + 1)
-
-    def place(self, line: int, column: int) -> Origin:
-        return Origin(self.start.file, self.start.line and self.start.line + line, column)
+        file, line, _ = self.start
+        return Origin(file, line and line + mark.line, mark.column + 1)
 
     def fail(self, origin: Origin, message: str, suggestion: str | None = None) -> NoReturn:
         raise ScenarioError([*self.lines, render(origin, message, suggestion)])

@@ -113,18 +113,7 @@ class Quantity(float):
             return raw
         if not isinstance(raw, dict):
             return cls(*_at((), cls.number, raw))
-        faults = unknown_keys(raw, ("value", *provenance.KEYS))
-        origin, more = provenance.read(raw, lambda end: cls.parse(end)[0])
-        faults += more
-        try:
-            if "value" in raw:
-                value, unit = _at(("value",), cls.number, raw["value"])
-            elif not faults:  # else an unknown key is the likelier cause
-                faults.append(Fault((), 'key "value" is missing', at="key"))
-        except MisreadError as error:
-            faults += error.faults
-        if faults:
-            raise MisreadError(*faults)
+        (value, unit), origin = _beside_value(raw, cls.number, lambda end: cls.parse(end)[0])
         return cls(value, unit, origin)
 
     @classmethod
@@ -142,10 +131,7 @@ class Quantity(float):
     def __get_pydantic_json_schema__(
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        value = cls.written()
-        keys = {"value": value} | provenance.json_schema(value)
-        mapping = {"type": "object", "properties": keys, "additionalProperties": False}
-        return {"anyOf": [value, mapping]}
+        return _alone_or_mapped(cls.written())
 
 
 class Duration(Quantity):
@@ -249,7 +235,11 @@ class Rate(Quantity):
 
     def of(self, cargo: Cargo) -> float:
         """The rate of one unit of this cargo."""
-        return float(self) * {"TEU": cargo.teu, "unit": 1.0, "t": cargo.payload}[self.basis]
+        return float(self) * self.amount(cargo)
+
+    def amount(self, cargo: Cargo) -> float:
+        """How many TEU, units or t one unit of this cargo is; 0 if it is not counted so."""
+        return {"TEU": float(cargo.teu), "unit": 1.0, "t": float(cargo.payload)}[self.basis]
 
 
 class Freight(Rate):
@@ -359,20 +349,7 @@ class Count(int):
             return raw
         if not isinstance(raw, dict):
             return cls(_at((), _count, raw))
-        faults = unknown_keys(raw, ("value", *provenance.KEYS))
-        origin, more = provenance.read(raw, _count)
-        faults += more
-        value = 1
-        try:
-            if "value" in raw:
-                value = _at(("value",), _count, raw["value"])
-            elif not faults:  # else an unknown key is the likelier cause
-                faults.append(Fault((), 'key "value" is missing', at="key"))
-        except MisreadError as error:
-            faults += error.faults
-        if faults:
-            raise MisreadError(*faults)
-        return cls(value, origin)
+        return cls(*_beside_value(raw, _count, _count))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -382,9 +359,7 @@ class Count(int):
     def __get_pydantic_json_schema__(
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        value = {"type": "integer", "minimum": 1}
-        keys = {"value": value} | provenance.json_schema(value)
-        return {"anyOf": [value, {"type": "object", "properties": keys, "additionalProperties": False}]}
+        return _alone_or_mapped({"type": "integer", "minimum": 1})
 
 
 class Months(tuple[float, ...]):
@@ -496,6 +471,32 @@ def _month(raw: object) -> float:
     if value < 0:
         raise UnitError(f"found {told(raw)}, which is negative")
     return value
+
+
+def _beside_value(
+    raw: dict[str, Any], number: Callable[[object], T], end: Callable[[object], float]
+) -> tuple[T, Provenance]:
+    """The value of a mapping and what stands beside it: `number` reads the one, `end` the ends of its range."""
+    faults = unknown_keys(raw, ("value", *provenance.KEYS))
+    origin, more = provenance.read(raw, end)
+    faults += more
+    values = []
+    try:
+        if "value" in raw:
+            values = [_at(("value",), number, raw["value"])]
+        elif not faults:  # else an unknown key is the likelier cause
+            faults.append(Fault((), 'key "value" is missing', at="key"))
+    except MisreadError as error:
+        faults += error.faults
+    if faults:
+        raise MisreadError(*faults)
+    return values[0], origin
+
+
+def _alone_or_mapped(value: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a value that may stand by itself, or in a mapping with what stands beside it."""
+    keys = {"value": value} | provenance.json_schema(value)
+    return {"anyOf": [value, {"type": "object", "properties": keys, "additionalProperties": False}]}
 
 
 def _at(path: tuple[str, ...], read: Callable[[object], T], raw: object) -> T:

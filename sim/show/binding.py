@@ -11,7 +11,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
-from sim.show.tables import facilities_table, number, plain_table
+from sim.show.tables import facilities_table, foot_of, number, plain_table
 from sim.study.binding import Binding, fleets
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def _gains_table(binding: Binding) -> RenderableType:
         notes.append(f"{binding.left_out} changes with less waiting were not tried; --top tries more.")
     ways = ", ".join(f"{flow} by {route}" for flow, route in binding.ways)
     title = Text(f"What one more would gain: {result.title}", style="bold underline")
-    return Group(title, Text(f"boxes of {ways}\n", style="dim"), table, *(Text(f"\n{note}", "dim") for note in notes))
+    remarks = [Text(f"\n{note}", "dim") for note in notes]
+    return Group(title, Text(f"boxes of {ways}\n", style="dim"), table, *remarks, Text(), *foot_of(result))
 
 
 def _corrected(changes: int) -> str:

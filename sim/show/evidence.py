@@ -14,6 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from sim.scenario.sources import shares
 from sim.show.save import check_place
 from sim.show.style import GREY, HEAD, INK, PALE, Sheet, write
 from sim.show.tables import plain_table
@@ -57,7 +58,7 @@ def evidence_table(found: Evidence, width: int = 120) -> RenderableType:
                 Text(verdict, style="green" if one.verdict == "inside" else "red"),
             )
         parts += [Text(f"\n{title}", style="bold"), Text(_inside(found, kind), style="dim"), table]
-    return Group(*parts)
+    return Group(*parts, Text(), *(Text(line, style="dim") for line in _grades(found)))
 
 
 def evidence_page(found: Evidence) -> str:
@@ -72,6 +73,8 @@ def evidence_page(found: Evidence) -> str:
         f"{_made(found)}. Intervals are 95 % Student-t intervals over replications.",
         "\n".join(cases),
         "\n".join(f"- {title}: {_inside(found, kind)}." for kind, title in KINDS.items()),
+        "How sure the values of the scenarios are:",
+        "\n".join(f"- {line}." for line in _grades(found)),
     ]
     for kind, title in KINDS.items():
         head = ["Figure", "Case", "Observed", "Simulated", "95 % interval", "Verdict", "Grade", "Source", "Note"]
@@ -91,6 +94,7 @@ def evidence_json(found: Evidence) -> dict[str, Any]:
         "model_version": found.model_version,
         "seeds": list(found.seeds),
         "replications": found.replications,
+        "grades": {name: dict(count) for name, count in found.grades.items()},
         "cases": {name: {"title": case.title, "scenario": case.scenario} for name, case in found.cases.items()},
         "inside": {kind: dict(zip(("inside", "of"), found.inside(kind), strict=True)) for kind in KINDS},
         "figures": [
@@ -237,7 +241,6 @@ def _with_half(value: Estimate) -> str:
 
 def _row(one: Compared) -> list[str]:
     figure, found = one.figure, one.simulated
-    verdict = WORDS[one.verdict]
     source = f"[{figure.source}]({one.record.url})" if one.record.url else figure.source
     return [
         figure.title,
@@ -245,11 +248,16 @@ def _row(one: Compared) -> list[str]:
         f"{span(figure)} {figure.unit}",
         number(found.value, 1),
         "–" if found.low is None else f"{number(found.low, 1)} to {number(found.high, 1)}",
-        verdict if one.verdict == "inside" else f"**{verdict}**",
+        marked(one.verdict),
         figure.grade,
         f"{source}, {one.record.year}",
         figure.note or "",
     ]
+
+
+def marked(verdict: str) -> str:
+    """A verdict in the words of the pages: bold where it is not inside."""
+    return WORDS[verdict] if verdict == "inside" else f"**{WORDS[verdict]}**"
 
 
 def _markdown(rows: list[list[str]]) -> str:
@@ -259,6 +267,11 @@ def _markdown(rows: list[list[str]]) -> str:
 def _inside(found: Evidence, kind: Any) -> str:
     inside, every = found.inside(kind)
     return f"{inside} of {every} inside"
+
+
+def _grades(found: Evidence) -> list[str]:
+    """How many of the values of each scenario are of which grade."""
+    return [f"{name}: {shares(count)}" for name, count in found.grades.items()]
 
 
 def _made(found: Evidence) -> str:

@@ -267,10 +267,10 @@ def plot_emissions(result: Result) -> Figure:
             if not math.isfinite(entry["wtw"]):
                 axes.text(0, top + 0.2, " unknown: a leg has no factor", size=7.5, color=GREY, va="center")
                 continue
-            own = of_route(gases, entry)
-            kinds = [_kind(stage) for stage in own["stage"]]
+            own = of_route(gases, entry).groupby(["order", "stage"])["wtw"].sum()
+            kinds = [_kind(stage) for _, stage in own.index]
             shown |= set(kinds)
-            _bar(axes, top + 0.15, 0.22, own["wtw"].to_numpy(), [colours[kind] for kind in kinds], form=",.0f")
+            _bar(axes, top + 0.15, 0.22, own.to_numpy(), [colours[kind] for kind in kinds], form=",.0f")
             axes.plot([0, entry["ttw"]], [top + 0.29] * 2, color=INK, linewidth=2, solid_capstyle="butt")
             axes.text(0, top + 0.33, f"{entry['wtw_g_tkm']:.1f} g/(t km)", size=6.5, color=GREY, va="top")
     handles: list[Artist] = [Patch(color=colour, label=kind) for kind, colour in colours.items() if kind in shown]

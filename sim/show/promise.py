@@ -13,8 +13,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sim.show.style import FOOT, HEAD, INK, PALE, WIDTH, Sheet, route_colours
-from sim.show.tables import heading_of, number, pairs, plain_table, span
-from sim.study.promise import kept_by, promises
+from sim.show.tables import foot_of, heading_of, number, pairs, plain_table, span
+from sim.study.promise import PERIODS, kept_by, promises
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sim.study import Result
 
 COLUMNS, PANEL, GAP = 2, 1.35, 0.75  # panels side by side; inches
-WORST = ("_kept", "_low", "_high")
+MARKS = 7  # months that are named below a panel at most
 READING = "Kept: the box arrives no later than the end of the published time; one that has not arrived has not kept it."
 
 
@@ -32,25 +32,27 @@ def promise_table(result: Result) -> RenderableType:
     for pair, rows in pairs(result, promises(result)):
         table = _table(show_header=False)
         for row in rows:
-            month = Text(row["worst"] or "none", "" if row["worst_separated"] else "dim italic")
             table.add_row(
                 Text(row["label"]),
                 span(row["promise_low"], row["promise_high"]),
                 _share(row, "kept"),
                 number(100 * row["early"], ".0f"),
-                month,
-                _share(row, "worst") if row["worst"] else "",
+                Text("\n").join(_period(row, name) for name in PERIODS),
+                Text("\n").join(_then(row, name) for name in PERIODS),
             )
         parts += [Text(f"\n{pair}", style="bold"), table]
-    note = "Worst month of release: its interval holds for all months together; dim: not separated from the whole year."
-    return Group(*parts, Text(f"\n{READING}\n{note}", style="dim"))
+    note = (
+        "Worst month of release, and worst week by the date of its Monday: intervals hold for all months or weeks "
+        "together; dim: not separated from the whole year."
+    )
+    return Group(*parts, Text(f"\n{READING}\n{note}", style="dim"), *foot_of(result))
 
 
 def _table(*, show_header: bool) -> Table:
     return plain_table(
-        Column("\nRoute", width=34), Column("Promise\ndays", justify="right", width=7),
-        Column("Kept\n%", justify="right", width=8), Column("Too\nearly %", justify="right", width=7),
-        Column("Worst\nmonth", justify="right", width=7), Column("Kept\nthen %", justify="right", width=8),
+        Column("\nRoute", width=26), Column("Promise\ndays", justify="right", width=7),
+        Column("Kept\n%", justify="right", width=7), Column("Too\nearly %", justify="right", width=7),
+        Column("Worst month\nand week", justify="right", width=11), Column("Kept\nthen %", justify="right", width=12),
         show_header=show_header,
     )  # fmt: skip
 
@@ -82,7 +84,7 @@ def plot_promise(result: Result) -> Figure:
         title = f"{pair} · {number(100 * row['kept'], '.0f')} % within {row['promise_high']:g} days"
         axes.set_title(f"{title}\n{fill(row['label'], 56)}", size=8, weight="bold", color=INK, loc="left", pad=5)
         starts = [i for i, week in enumerate(weeks) if i == 0 or week.end_time.month != weeks[i - 1].end_time.month]
-        shown = starts[:: math.ceil(len(starts) / 12)]
+        shown = starts[:: math.ceil(len(starts) / MARKS)]
         axes.set_xticks(shown, [f"{weeks[i].end_time:%b}" for i in shown])
         axes.tick_params(axis="x", labelsize=7.5)
         axes.set_ylabel("kept, %" if position % COLUMNS == 0 else "", size=8, color=INK)
@@ -108,6 +110,22 @@ def _weeks(axes: Any, shares: np.ndarray, colour: str, several: bool) -> None:
 
 def _share(row: Mapping[Any, Any], name: str) -> Text:
     """A share in %, and below it its interval."""
-    mean, low, high = (row[f"{name}{end}"] for end in (("", "_low", "_high") if name == "kept" else WORST))
-    text = Text(number(100 * mean, ".0f"))
-    return text.append(f"\n{100 * low:.0f}–{100 * high:.0f}", style="dim") if math.isfinite(low) else text
+    text = Text(number(100 * row[name], ".0f"))
+    return text.append(_interval(row, name, "\n{}"), style="dim")
+
+
+def _period(row: Mapping[Any, Any], name: str) -> Text:
+    """The month or week in which least is kept."""
+    return Text(row[name] or "none", "" if row[f"{name}_separated"] else "dim italic")
+
+
+def _then(row: Mapping[Any, Any], name: str) -> Text:
+    """The share that is kept then, with its interval."""
+    if not row[name]:
+        return Text()
+    return Text(number(100 * row[f"{name}_kept"], ".0f")).append(_interval(row, name, " ({})"), style="dim")
+
+
+def _interval(row: Mapping[Any, Any], name: str, form: str) -> str:
+    low, high = (row[f"{name}_{end}"] for end in ("low", "high"))
+    return form.format(f"{100 * low:.0f}–{100 * high:.0f}") if math.isfinite(low) else ""

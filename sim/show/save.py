@@ -55,7 +55,7 @@ COST_PLOTS: dict[str, tuple[Callable[[Result], Figure], str]] = {
 COSTS = {
     "route-costs": "USD a TEU by kind, generalised cost, days and kg CO2e a TEU of each route, with 95 % intervals",
     "costs": "USD a TEU and a t by stage, kind and operator",
-    "emissions": "kg CO2e a TEU and g a t km by leg and hub",
+    "emissions": "kg CO2e a TEU and g a t km by leg and hub, with factor, load factor, empty running and source",
     "break-even": "the value of time at which two routes of one pair of places cost the same",
 }
 MEASURES = {

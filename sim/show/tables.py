@@ -54,12 +54,14 @@ def routes_table(result: Result, width: int = 120) -> RenderableType:
 
 
 def pairs(result: Result, summary: pd.DataFrame) -> Iterator[tuple[str, list[dict[Any, Any]]]]:
-    """The rows of a summary by pair; each with a `label`: its route, and its flow where several take the same route."""
+    """The rows of a summary by pair; each with a `label`: its route, and its flow where several take the same route, by
+    title or, if these are the same too, by id."""
     for (origin, destination), group in summary.groupby(["origin", "destination"], sort=False):
         rows = group.to_dict("records")
-        for row, shared in zip(rows, group["route"].duplicated(keep=False), strict=True):
+        shared, alike = (group.duplicated(names, keep=False) for names in ("route", ["route", "title"]))
+        for row, several, same in zip(rows, shared, alike, strict=True):
             route = result.atlas.route(row["route"])
-            row["label"] = f"{route} ({row['title']})" if shared else route
+            row["label"] = f"{route} ({row['flow' if same else 'title']})" if several else route
         yield f"{result.atlas.name(str(origin))} → {result.atlas.name(str(destination))}", rows
 
 
@@ -142,7 +144,7 @@ def costs_table(result: Result, flows: Sequence[str] = (), width: int = 120) -> 
         labels = {(row["flow"], row["route"]): row["label"] for row in rows}
         own = even[(even["origin"] == rows[0]["origin"]) & (even["destination"] == rows[0]["destination"])]
         parts += [Padding(line, (0, 0, 0, 2)) for line in _even(own, labels)]
-    return Group(*parts, Text(), *_cost_notes(costs, flows))
+    return Group(*parts, Text(), *_cost_notes(costs, flows), *foot_of(result))
 
 
 def _costs_columns(width: int, *, show_header: bool) -> Table:
@@ -175,26 +177,39 @@ def _costs(row: Mapping[Any, Any]) -> list[Text]:
 def _stages_of_costs(result: Result, row: Mapping[Any, Any]) -> Table:
     """USD and kg CO2e a TEU by stage, operator and kind; nothing that rounds to nothing."""
     table = plain_table(
-        Column("Stage"),
-        Column("Kind"),
-        Column("Operator"),
-        Column("USD a TEU", justify="right"),
-        Column("WTW kg", justify="right"),
-        Column("TTW kg", justify="right"),
-        Column("g/(t km)", justify="right"),
+        Column("\nStage", width=18, overflow="fold"),
+        Column("\nKind", width=10),
+        Column("Operator; factor:\nload, empty; source", min_width=19),
+        Column("USD\na TEU", justify="right", width=6),
+        Column("WTW\nkg", justify="right", width=6),
+        Column("TTW\nkg", justify="right", width=6),
+        Column("g a\nt km", justify="right", width=5),
+        gap=1,
     )
     costs, gases = of_route(result.costs(), row), of_route(result.emissions(), row)
     rows = [(part["order"], 0, part) for part in costs.to_dict("records") if part["usd"] >= 0.5 or not part["known"]]
     rows += [(part["order"], 1, part) for part in gases.to_dict("records")]
+    before = ""
     for _, emitted, part in sorted(rows, key=lambda found: found[:2]):
+        stage, before = Text(part["stage"] if part["stage"] != before else ""), part["stage"]
         if emitted:
             kg = (number(part[name], ",.0f") for name in ("wtw", "ttw"))
             g = number(part["wtw_g_tkm"], ".1f") if part["kind"] == "leg" else ""
-            table.add_row(Text(part["stage"]), "emissions", "", "", *kg, g)
+            table.add_row(stage, "emissions", Text(_basis(part)), "", *kg, g)
         else:
             usd = number(part["usd"], ",.0f") if part["known"] else "no price"
-            table.add_row(Text(part["stage"]), part["kind"], Text(part["operator"]), usd, "", "", "")
+            table.add_row(stage, part["kind"], Text(part["operator"]), usd, "", "", "")
     return table
+
+
+def _basis(part: Mapping[Any, Any]) -> str:
+    """What the emissions of a stage rest on."""
+    if not part["known"]:
+        return "no factor"
+    said = ", ".join(filter(None, (part["source"], part["grade"])))
+    if not part["factor"]:
+        return said
+    return f"{part['factor']}: {100 * part['load_factor']:.0f} %, {100 * part['empty_running']:.0f} %; {said}"
 
 
 def _even(pairs_of_routes: pd.DataFrame, labels: Mapping[tuple[str, str], str]) -> Iterator[Text]:
@@ -349,12 +364,17 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
         )
     if summary["mean"].isna().any():
         notes.append(Text("? unknown: there was no box in some replication", style="dim"))
-    notes.append(_warm_up(result))
-    notes.append(Text(f"{shares(result.grades)}; corridor sources lists them", style="dim"))
+    return [Text(), *notes, *foot_of(result)]
+
+
+def foot_of(result: Result) -> list[RenderableType]:
+    """What stands below every report: whether the warm-up was enough, how sure the values of the scenario are, what
+    became of the targets."""
+    notes = [_warm_up(result), Text(f"{shares(result.grades)}; corridor sources lists them", style="dim")]
     notes += [_target(found) for found in result.until]
     if not result.complete and not result.failures:
         notes.append(Text("stopped early: these are the replications that had finished", style="yellow"))
-    return [Text(), *notes] if notes else []
+    return [*notes]
 
 
 def _days(row: Mapping[Any, Any]) -> list[Text]:

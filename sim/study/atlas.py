@@ -53,9 +53,8 @@ class Atlas:
 
 def atlas_of(model: Model) -> Atlas:
     """The atlas of a scenario's model."""
-    places = {
-        key: Spot((float(place.lon), float(place.lat)), key in model.ports) for key, place in model.places.items()
-    }
+    ports = _ports(model)
+    places = {key: Spot((float(place.lon), float(place.lat)), key in ports) for key, place in model.places.items()}
     names = {key: service.title for key, service in model.services.items()}
     names |= {key: "–".join(model.places[end].name for end in link.between) for key, link in model.links.items()}
     names |= {key: place.name for key, place in model.places.items()}
@@ -72,3 +71,10 @@ def atlas_of(model: Model) -> Atlas:
         parts = [between.get(step) or Course("sea", (places[step[0]].point, places[step[1]].point)) for step in steps]
         courses.setdefault(key, Course(parts[0].mode, tuple(point for part in parts for point in part.points)))
     return Atlas(names, {key: route.title for key, route in model.routes.items()}, places, courses)
+
+
+def _ports(model: Model) -> set[str]:
+    """The ports of the scenario, and those of which it says no more than that liners from the sea call there."""
+    coasts = {end for link in model.links.values() if link.mode == "sea" for end in link.between}
+    calls = {stop for service in model.services.values() for stop in service.stops}
+    return {*model.ports, *(coasts & calls - model.terminals.keys())}

@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]  # one value a replication
 
 TOLERANCE = 0.05  # how far from a single observed figure still counts as inside
 Kind = Literal["calibration", "partly", "validation"]
+Verdict = Literal["inside", "below", "above"]
 KINDS: dict[Kind, str] = {
     "calibration": "Calibration: values of the scenario were set by these figures",
     "partly": "Partly calibration: these had a part in setting values",
@@ -44,6 +45,14 @@ TOPICS = {
     "north": "northern route",
     "sea": "sea route",
 }
+
+
+def judge(value: float, low: float, high: float | None) -> Verdict:
+    """Whether a value lies within what was observed; a single figure is met within the tolerance."""
+    margin = TOLERANCE if low == high else 0.0
+    if value < low * (1 - margin):
+        return "below"
+    return "above" if high is not None and value > high * (1 + margin) else "inside"
 
 
 class Entry(BaseModel):
@@ -239,14 +248,6 @@ class Figure(Entry):
     note: str | None = None
     measure: Measure
 
-    def verdict(self, value: float) -> Literal["inside", "below", "above"]:
-        """Whether a simulated mean lies within what was observed."""
-        low, high = self.observed
-        margin = TOLERANCE if low == high else 0.0
-        if value < low * (1 - margin):
-            return "below"
-        return "above" if high is not None and value > high * (1 + margin) else "inside"
-
 
 class Observed(Entry):
     """The whole file."""
@@ -266,19 +267,21 @@ class Compared:
     simulated: Estimate
 
     @property
-    def verdict(self) -> Literal["inside", "below", "above", "unknown"]:
-        return "unknown" if self.simulated.value is None else self.figure.verdict(self.simulated.value)
+    def verdict(self) -> Verdict | Literal["unknown"]:
+        value = self.simulated.value
+        return "unknown" if value is None else judge(value, *self.figure.observed)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All figures, in the order of the file, and how they were made."""
+    """All figures, in the order of the file, and how they were made; `grades` counts the values of each scenario."""
 
     compared: tuple[Compared, ...]
     cases: Mapping[str, Case]
     replications: int
     seeds: tuple[int, ...]
     model_version: str
+    grades: Mapping[str, Mapping[str, int]]
 
     def of_kind(self, kind: Kind) -> list[Compared]:
         """The figures of one kind, by topic."""
@@ -312,13 +315,15 @@ def evidence(
     ScenarioError, StudyError, and KeyboardInterrupt after Ctrl-C: half of a table would look like the whole.
     """
     every = observed()
-    results = {}
+    results: dict[str, Result] = {}
+    grades: dict[str, Mapping[str, int]] = {}
     for name, case in every.cases.items():
         network = build(load(library / f"{case.scenario}.yaml", set=[*case.set, *changes]))
         result = run(network, replications, workers=workers, on_done=on_done, task=measured)
         if result.interrupted:
             raise KeyboardInterrupt
         results[name] = result
+        grades.setdefault(case.scenario, result.grades)  # further cases of a scenario only add to it
     compared = tuple(
         Compared(key, figure, every.sources[figure.source], _simulated(figure, results[figure.case]))
         for key, figure in every.figures.items()
@@ -329,6 +334,7 @@ def evidence(
         min(len(result.replications) for result in results.values()),
         tuple(dict.fromkeys(result.seed for result in results.values())),
         next(iter(results.values())).model_version,
+        grades,
     )
 
 

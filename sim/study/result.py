@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from sim._version import __version__
+from sim.measure.emissions import BASIS
 from sim.scenario.sources import grades
 from sim.study.atlas import Atlas, atlas_of
 from sim.study.costs import STAGE, TOTALS, break_even, route_totals, stage_costs, stage_emissions
@@ -144,12 +145,13 @@ class Result:
         return self._over_replications(stage_costs(self.frames), index, ["usd", "usd_per_t"], absent=0.0)
 
     def emissions(self) -> pd.DataFrame:
-        """kg CO2e a TEU well-to-wheel (`wtw`) and tank-to-wheel (`ttw`) by flow, route and stage, with intervals.
+        """kg CO2e a TEU well-to-wheel (`wtw`) and tank-to-wheel (`ttw`) by flow, route, stage and emission factor, with
+        intervals, and what the figures rest on: load factor, empty running, source and grade.
 
         Legs have g a t km as well (`wtw_g_tkm`, `ttw_g_tkm`), hubs NaN. `known` is False where a leg has no factor.
         """
         measures = ["wtw", "ttw", "wtw_g_tkm", "ttw_g_tkm"]
-        return self._over_replications(stage_emissions(self.frames), [*STAGE, "known"], measures)
+        return self._over_replications(stage_emissions(self.frames), [*STAGE, *BASIS, "known"], measures)
 
     def route_costs(self) -> pd.DataFrame:
         """One row per flow and route: USD a TEU by kind, what is paid in all (`cost`, and `cost_per_t`), that with the
@@ -170,9 +172,13 @@ class Result:
         return bool((self.frames["costs"]["usd"] > 0).any())
 
     def about(self) -> dict[str, Any]:
-        """Which runs it stands on: the head of every object of `--json`."""
+        """What it stands on, runs and grades of the values: the head of every object of `--json`."""
         names = ("scenario", "model_version", "seed")
-        return {name: getattr(self, name) for name in names} | {"replications": len(self.replications)}
+        return {name: getattr(self, name) for name in names} | {
+            "replications": len(self.replications),
+            "grades": dict(self.grades),
+            "until": [record(asdict(found)) for found in self.until],
+        }
 
     def costs_json(self, flows: Sequence[str] = ()) -> dict[str, Any]:
         """The object of `corridor cost --json`: routes, their costs and emissions by stage, and break-even values."""
@@ -193,8 +199,6 @@ class Result:
         return self.about() | {
             "warm_up_days": self.warm_up_days,
             "warm_up": record(asdict(self.loading_in())),
-            "grades": dict(self.grades),
-            "until": [record(asdict(found)) for found in self.until],
             "routes": [_route_json(row, causes) for row in self.summary().to_dict("records")],
             "facilities": records(self.facilities()[["place", "facility", *USE]]),
             "route_differences": records(self.route_differences()),

@@ -31,7 +31,7 @@ PATIENCE = 10.0  # s, for a scheduler to answer and a first worker to join
 ROLL_CALL = 2.0  # s between two looks at how many workers there are
 NUDGE = 1.0  # s after which a job that is to end is told so once more
 
-LOG = logging.getLogger("distributed.client")
+LOGS = ("distributed", "distributed.client", "tornado.application")  # what a connection that breaks is told by, too
 _one_at_a_time = threading.Lock()  # simulating holds the interpreter: further threads of a worker would gain nothing
 
 
@@ -68,6 +68,7 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
         self._last = deque[J]()
         self._threads = 1
         self._counted = -ROLL_CALL
+        self._lost = False
 
     def __enter__(self) -> Cluster[S, J, T]:
         try:
@@ -81,8 +82,9 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
             raise BadStudyError(f'found "{self._address}", where an address like tcp://host:8786 is due') from error
         except OSError as error:
             raise OSError(None, f"no Dask scheduler answers there within {PATIENCE:g} s", self._address) from error
-        self._level = LOG.level
-        LOG.setLevel(logging.CRITICAL)  # a scheduler that is lost is told once, by this program
+        self._levels = {name: logging.getLogger(name).level for name in LOGS}
+        for name in LOGS:  # a scheduler that is lost is told once, by this program
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._check_workers()
             self._state = self._client.submit(pickle.loads, self._packed, pure=False)  # Dask can make it anew
@@ -101,7 +103,9 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
     def _leave(self) -> None:
         with suppress(OSError, TimeoutError):
             self._client.close(timeout=PATIENCE)
-        LOG.setLevel(self._level)
+        if not self._lost:  # else the client's threads go on to tell what has been told
+            for name, level in self._levels.items():
+                logging.getLogger(name).setLevel(level)
 
     @property
     def idle(self) -> list[J | None]:
@@ -171,6 +175,7 @@ class Cluster(AbstractContextManager["Cluster[Any, Any, Any]"], Generic[S, J, T]
         try:
             yield
         except (CancelledError, CommClosedError) as error:
+            self._lost = True
             raise OSError(None, "the scheduler is lost; the runs before are kept", self._address) from error
 
 

@@ -118,7 +118,8 @@ def estimate(plan: OptimisationPlan, folder: Path, workers: int | None) -> dict[
 
     The seconds are those of the runs in the ledger, or without any a rough reckoning.
     """
-    from sim.network import build, preview
+    from sim.network import build
+    from sim.network.preview import preview
 
     check_extra(plan.problem)
     problem, done, seconds = plan.problem, 0, None

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.network import build, preview
+from sim.network import build
+from sim.network.preview import preview
 from sim.scenario.faults import ScenarioError
 from sim.scenario.load import Scenario, altered
 from sim.study import OnDone, settle

@@ -17,6 +17,7 @@ from sim.scenario.values import Months, Quantity, Variate
 
 FOLDER = Path(__file__).parent
 COMPLETE = (FOLDER / "complete.yaml").read_text(encoding="utf-8")
+FLOW = "demand: {almaty-tbilisi: {diversions: {"
 LINE = re.compile(r"[^\n]+: error: [^\n]+")
 
 
@@ -180,6 +181,11 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ("borders: {tbilisi: {time: {value: 6 h, source: alat-2042}}}", "2:48", "is not in sources", "alat-2024"),
         # sense
         ("routes: {two: {title: Two}}\ndemand: {almaty-tbilisi: {routes: {two: 20 %}}}", "3:27", "add up to 1.2", None),
+        (f"{FLOW}x: {{start: 2024-05-01, routes: {{middle: 90 %}}}}}}}}}}", "2:63", "add up to 0.9", None),
+        (f"{FLOW}x: {{start: 2024-05-01, routes: {{midle: 1}}}}}}}}}}", "2:72", '"midle" is not in routes', "middle"),
+        (f"{FLOW}x: {{start: May, routes: {{middle: 1}}}}}}}}}}", "2:51", 'found "May", where a date like', None),
+        (f"{FLOW}x: {{start: 2024-02-20, routes: {{middle: 1}}}}}}}}}}", "2:51", '"storm" has not ended by then', None),
+        (f"{FLOW}storm: {{end: 2024-01-01}}}}}}}}", "2:53", 'is not after the start "2024-02-01"', None),
         ("demand: {almaty-tbilisi: {volume: 5 wagons/d}}", "2:35", "the units differ", None),
         ("demand: {almaty-tbilisi: {destination: almaty}}", "2:40", "is the origin, too", None),
         ("demand: {almaty-tbilisi: {block: 56}}", "2:34", "a block of 56 takes 112 TEU, more than the largest", None),
@@ -245,8 +251,8 @@ def test_one_fault_is_told_in_one_line(faults_of, text, where, message, hint):
         ("- a\n- b\n", "1:1", "found a list of 2, where a mapping with a title is due", None),
         ("just text\n", "1:1", 'found "just text"', None),
         ("null\n", "1:1", "found nothing", None),
-        ("a: 1\nb: 2\na: 3\n", "3:1", 'key "a" is given twice, first in line 1', None),
-        ("a: {b: 1,\n    b: 2}\n", "2:5", 'key "b" is given twice, first in line 1', None),
+        ("title: x\ndescription: y\ntitle: z\n", "3:1", 'key "title" is given twice, first in line 1', None),
+        ("seas: {b: {},\n    b: {}}\n", "2:5", 'key "b" is given twice, first in line 1', None),
         ("a: [1, 2\nb: 3\n", "2:2", "wrong YAML: ", None),
         ("a:\n\tb: 3\n", "2:1", "wrong YAML: a tab; indent with blanks", None),
         ("title: a: b\n", "1:9", 'wrong YAML: a second ": " in one line', None),
@@ -254,14 +260,14 @@ def test_one_fault_is_told_in_one_line(faults_of, text, where, message, hint):
         ("a: 'b\n\n", "3:1", "scanning a quoted scalar begun in line 1", None),
         ("a: \x00\n", "1:4", "wrong YAML: character #x00 is not allowed", None),
         ("title: x\n---\ntitle: y\n", "3:1", "a second document", None),
-        ("a: !!python/name:os.system x\n", "1:4", "is not allowed; write the plain value", None),
+        ("title: !!python/name:os.system x\n", "1:8", "is not allowed; write the plain value", None),
         ("ports:\n", "1:1", "nothing is written here; write null to delete", None),
         ("a: *b\n", "1:4", "*b has no anchor &b before it", None),
         ("? [a]\n: b\n", "1:3", "a key must be a plain text", None),
         ("[" * 5000, "1:52", "more than 50 levels of nesting", None),
         ("{a: " * 5000, "1:205", "more than 50 levels of nesting", None),
-        ("a: 1e999\n", "1:4", 'found "1e999", where a finite number is due', None),
-        (f"a: {'9' * 5000}\n", "1:4", "where a finite number is due", None),
+        ("title: 1e999\n", "1:8", 'found "1e999", where a finite number is due', None),
+        (f"title: {'9' * 5000}\n", "1:8", "where a finite number is due", None),
         ("extends: bsae.yaml\n", "1:10", 'there is no file "bsae.yaml"', "base.yaml"),
         ("extends: [base.yaml, nowhere.yaml]\n", "1:22", 'there is no file "nowhere.yaml"', None),
         ("extends: .\n", "1:10", '"." is a directory', None),
@@ -292,6 +298,31 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
         'folder:1:1: error: "folder" is a directory, where a file is due',
         'gone.yaml:1:1: error: there is no file "gone.yaml"',
         'theer.yaml:1:1: error: there is no file "theer.yaml"; did you mean "there.yaml"?',
+    ]
+
+
+def test_faults_are_told_beside_a_file_that_cannot_be_read(faults_of):
+    text = """\
+extends: [base.yaml, gone.yaml, torn.yaml]
+fleets:
+  feeders: {vesels: 8, speed: 11}
+  feedrs: null
+ports: {aktau: {documents: {time: {dist: gamma, mean: -3 h, cv: 1}}}}
+services: {lorries: {stops: {aktau: {wait: 3 h}}, acepts: []}}
+demand: {almaty-tbilisi: {destination: almaty, routes: {middle: 0.5}}}
+seas: {caspian: {level: {note: as in 2024}}, black: {level: {value: 3}}}
+"""
+    Path("torn.yaml").write_text("title: x\ntitle: y\nrun: {lenght: 3, seed: }\n")
+    # what may be mended by the file that is not there, like a reference to nothing, is told once it is there
+    assert [line.partition(": error: ")[0] for line in faults_of(text, "ports.aktu.depth=3", alone=True)] == [
+        "child.yaml:1:22",
+        "torn.yaml:2:1",
+        "torn.yaml:3:18",
+        "child.yaml:3:13",
+        "child.yaml:3:31",
+        "child.yaml:5:55",
+        "child.yaml:8:69",
+        "torn.yaml:3:7",
     ]
 
 

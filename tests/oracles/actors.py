@@ -348,7 +348,7 @@ class Corridor:
         for leg in way.legs:
             self.crowds[leg.origin, leg.service].smallest[flow.cargo] = float(self.model.cargo[flow.cargo].space)
         for block, released in enumerate(self.world.releases(way.flow, flow)):
-            if self.world.takes(way.flow, flow, way.route, block):
+            if self.world.takes(way.flow, flow, way.route, block, released):
                 boxes = [
                     Box(self, number, next(self.numbers), block, block * flow.block + n) for n in range(flow.block)
                 ]

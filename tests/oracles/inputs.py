@@ -119,11 +119,18 @@ class World:
             total -= math.log1p(-u)
             yield n + u if regular else total
 
-    def takes(self, name: str, flow: Flow, route: str, block: int) -> bool:
+    def takes(self, name: str, flow: Flow, route: str, block: int, released: float) -> bool:
         """Whether the block takes this route: each has its part of the unit interval, in order of names."""
-        names = sorted(flow.routes)
-        low = sum(flow.routes[other] for other in names if other < route)
-        high = 1.0 if route == names[-1] else low + flow.routes[route]
+        shares = flow.routes
+        for diversion in flow.diversions.values():
+            begin, end = diversion.start, diversion.end or "2999-12-31"
+            if self.hour(datetime.fromisoformat(begin)) <= released < self.hour(datetime.fromisoformat(end)):
+                shares = diversion.routes
+        if route not in shares:
+            return False
+        names = sorted(shares)
+        low = sum(shares[other] for other in names if other < route)
+        high = 1.0 if route == names[-1] else low + shares[route]
         return len(names) == 1 or low <= self.streams.uniform(f"route/{name}", block) < high
 
     def calendar(self, name: str | None) -> Calendar:

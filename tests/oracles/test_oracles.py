@@ -210,6 +210,14 @@ RULES = {
     ),
     "fixed-on-the-grid": ("base", ["ports.east.berths.quay.fixed=1.9 h"], "all times are multiples of 2⁻²⁰ h"),
     "hours-on-the-grid": ("papers", ["ports.east.documents.hours=07:20-19:10"], "all times are multiples of 2⁻²⁰ h"),
+    "a-move-of-months": (
+        "base",
+        [
+            "ports.east.berths.tracks.discharge={dist: lognormal, mean: 3000 h, cv: 1.5}",
+            "ports.east.berths.tracks.cranes=80",
+        ],
+        "hours that do not go into 32 bits, drawn or of the boxes of one train, are told to the bit like all others",
+    ),
     "a-whole-vehicle-in-a-storm": (
         "storms-at-work",
         ["ports.east.berths.tracks.per=vehicle", "ports.east.berths.tracks.discharge=3 h"],

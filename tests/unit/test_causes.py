@@ -59,6 +59,61 @@ def test_the_causes_of_each_box_add_up_to_its_hours_to_the_bit(case: tuple[str, 
         assert never > 0
 
 
+SMALL = "tests/user/small.yaml"
+PORTS = ("east-port", "west-port")
+BERTHS = [
+    *("terminals.hub.berths.rail", "terminals.market.berths.rail"),
+    *(f"terminals.junction.berths.{gauge}" for gauge in ("broad", "standard")),
+    *(f"ports.{port}.berths.{kind}" for port in PORTS for kind in ("rail", "quay")),
+]
+TRAINS = [f"fleets.trains-{name}" for name in ("east", "west", "broad", "standard")]
+RAILS = [f"links.{name}" for name in ("hub-east-port", "west-port-market", "hub-junction", "junction-market")]
+STOPS = [
+    *(f"rail-{name}.stops.hub" for name in ("east", "broad")),
+    *(f"rail-{name}.stops.market" for name in ("west", "standard")),
+    *("rail-east.stops.east-port", "rail-west.stops.west-port", "rail-broad.stops.junction"),
+    *("rail-standard.stops.junction", *(f"feeder.stops.{port}" for port in PORTS)),
+]
+YARDS = "ports.east.yards"
+TIMETABLE = ("every=10 min", "on_time=100 %", "stops.east.cutoff=0 h", "stops.west.cutoff=0 h")
+
+
+@pytest.mark.parametrize(
+    ("cause", "file", "remedy"),
+    [
+        ("moving", SMALL, [*(f"{rail}.speed=4000 km/h" for rail in RAILS), "fleets.feeders.speed=1100 kn"]),
+        ("handling", SMALL, [f"{berth}.{work}=0 min" for berth in BERTHS for work in ("discharge", "load")]),
+        ("train set", SMALL, [f"{trains}.train_sets=unlimited" for trains in TRAINS]),
+        ("path", SMALL, [f"{rail}.paths=null" for rail in RAILS]),
+        ("berth", SMALL, [f"{berth}.count=50" for berth in BERTHS]),
+        ("crane", SMALL, [f"{berth}.{change}" for berth in BERTHS for change in ("cranes=200", "fixed=0 h")]),
+        ("vessel to come", "tests/oracles/border.yaml", ["fleets.ferries.vessels=40"]),
+        ("vessel to fill", SMALL, [f"services.{stop}.wait=0 h" for stop in STOPS]),
+        ("weather", SMALL, [f"ports.{port}.calendar=null" for port in PORTS]),
+        ("gauge change", SMALL, ["links.junction-market.gauge=1520"]),
+        ("documents", SMALL, ["terminals.junction.documents=null", "ports.east-port.documents=null"]),
+        (
+            "yard space",
+            "tests/oracles/full-yard.yaml",
+            [f"ports.east.yards.{y}.limit=9999 TEU" for y in ("west", "all")],
+        ),
+        ("breakdown", SMALL, ["links.hub-east-port.delay=null"]),
+        ("timetable", LINER, [*(f"services.liner.{change}" for change in TIMETABLE), "links.road-1.hours=null"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_cause_is_met_and_goes_with_its_reason(cause: str, file: str, remedy: list[str]) -> None:
+    before, after = (days_of(cause, network_of(file, *changes)) for changes in ([], remedy))
+    assert before > 0
+    assert after <= 0.1 * before
+
+
+def days_of(cause: str, network: Network) -> float:
+    """Days of a cause, a box of each flow and route together."""
+    causes = measure(network, simulate(network, 0)).causes
+    return float(causes.loc[causes["cause"] == cause, "days"].sum())
+
+
 def test_measures_lay_out_no_table_of_all_carriages() -> None:
     """With a row a box and leg it takes many times the room of the journal."""
     network = network_of(CORRIDOR)

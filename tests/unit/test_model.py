@@ -11,6 +11,7 @@ import pytest
 from sim.measure import measure
 from sim.model import Journal, simulate
 from sim.network import Network, build
+from sim.network.preview import preview
 from sim.scenario.load import load
 
 CORRIDOR = Path(__file__).parent.parent / "corridor.yaml"
@@ -34,6 +35,22 @@ def changed(*changes: str) -> Network:
 
 def test_a_trip_takes_no_more_than_15_events(journal: Journal) -> None:
     assert journal.events / journal.trips <= 15
+
+
+def test_the_preview_counts_what_a_run_will_do(network: Network, journal: Journal) -> None:
+    estimate = preview(network).estimate
+    counted = (
+        journal.trips,
+        len(journal.segments["call"]),
+        len(journal.units["itinerary"]),
+        len(journal.carriages["unit"]),
+    )
+    assert (estimate.trips, estimate.sections, estimate.units, estimate.legs) == pytest.approx(counted, rel=0.1)
+    run = network.model.run
+    hours = run.warm_up + run.length + run.run_out
+    half = preview(changed(f"run.length={run.length - hours / 2} h")).estimate
+    assert half.cpu_s == pytest.approx(estimate.cpu_s / 2)
+    assert estimate.memory_mb > half.memory_mb > estimate.memory_mb / 2
 
 
 def test_every_box_is_carried_once_on_each_leg(network: Network, journal: Journal) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.network import Network, build, preview
+from sim.network import Network, build
+from sim.network.preview import preview
 from sim.scenario.faults import ScenarioError
 from sim.scenario.load import load
 
@@ -90,6 +91,16 @@ def test_a_yard_smaller_than_a_train_is_refused() -> None:
 def test_a_ship_that_floats_without_a_single_box_is_refused() -> None:
     lines = refused("ports.b.depth=2 m", 'fleets.bc.draught={full: "6 m", empty: "2 m"}')
     assert any("loads no more than 0 TEU" in line for line in lines)
+
+
+def test_a_diversion_counts_by_how_long_it_lasts_in_the_measured_time() -> None:
+    diverted = "{start: 2024-01-21, end: 2024-02-10, routes: {by-x: 25 %, middle: 75 %}}"
+    times = ("run.start=2024-01-01", "run.length=40 d")
+    network = changed(*BYPASS, *times, "routes.by-x={title: By X, avoid: [b]}", f"demand.w.diversions.x={diverted}")
+    shares = {(way.flow, way.route): way.share for way in network.itineraries}
+    assert shares["w", "by-x"] == pytest.approx(0.125)
+    assert shares["w", "middle"] == pytest.approx(0.875)
+    assert shares["e", "middle"] == 1.0
 
 
 def test_the_preview_by_hand() -> None:

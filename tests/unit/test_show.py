@@ -37,7 +37,7 @@ from sim.show.plots import (
 from sim.show.progress import progress, remaining
 from sim.show.save import save, save_comparison
 from sim.show.style import MODES, PALETTE, route_colours, write
-from sim.show.tables import differences_table, facilities_table, number, preview_table, routes_table, span
+from sim.show.tables import differences_table, facilities_table, number, pairs, preview_table, routes_table, span
 from sim.show.views import view, view_comparison
 from sim.study import Comparison, Failure, Result, compare
 from tests import synthetic
@@ -200,6 +200,14 @@ def test_differences_rank_nothing_that_is_not_separated(comparison: Comparison, 
     assert suez[1].split() == ["not", "separated"] * 4
     kars = next(line for line in faster.splitlines() if line.startswith("Middle Corridor by Kars"))
     assert kars.split()[4].startswith("-")
+
+
+def test_flows_of_one_pair_and_route_are_told_apart(result: Result) -> None:
+    rows = [("a", "North", "A"), ("a", "South", "B"), ("a", "South", "C"), ("b", "South", "D")]
+    summary = pd.DataFrame(rows, columns=["route", "title", "flow"]).assign(origin="aktau", destination="tbilisi")
+    [(pair, found)] = pairs(result, summary)
+    assert pair == "Aktau → Tbilisi"
+    assert [row["label"] for row in found] == ["a (North)", "a (B)", "a (C)", "b"]
 
 
 def test_preview_shows_the_fullest_first() -> None:

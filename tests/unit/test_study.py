@@ -17,6 +17,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pandas as pd
 import pytest
 
+import sim
 from sim.study import Result, StudyError, compare, estimate, replicate, run
 from sim.study.atlas import atlas_of
 from tests import synthetic
@@ -283,10 +284,10 @@ def test_json_holds_what_its_schema_says(baseline: Result) -> None:
         "model_version",
         "seed",
         "replications",
-        "warm_up_days",
-        "warm_up",
         "grades",
         "until",
+        "warm_up_days",
+        "warm_up",
         "routes",
         "facilities",
         "route_differences",
@@ -413,6 +414,13 @@ def test_atlas_names_places_links_and_services() -> None:
     assert list(atlas.routes) == list(synthetic.ROUTES)
     assert "aktau" in atlas.ports()
     assert "tbilisi" not in atlas.ports()
+
+
+def test_atlas_takes_for_a_port_where_liners_call_and_not_where_they_pass() -> None:
+    model = sim.load(sim.library() / "baseline-2024.yaml").model
+    found = set(atlas_of(model).ports())
+    assert found == {*model.ports, "shanghai", "rotterdam"}
+    assert {"suez", "cape", "istanbul"} < model.places.keys()
 
 
 def test_atlas_draws_links_along_their_points_and_services_along_links() -> None:

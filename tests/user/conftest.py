@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
@@ -56,6 +57,18 @@ def corridor_json(corridor: Corridor) -> Callable[..., Any]:
         return json.loads(result.stdout)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def documented() -> Callable[[str, Any], None]:
+    """That what a command prints with --json has the form that docs/results.schema.json gives it, and no other's."""
+    schema = json.loads((ROOT / "docs" / "results.schema.json").read_text(encoding="utf-8"))
+
+    def check(command: str, found: Any) -> None:
+        jsonschema.validate(found, {"$ref": f"#/$defs/{command}", "$defs": schema["$defs"]})
+        jsonschema.validate(found, schema)
+
+    return check
 
 
 @pytest.fixture

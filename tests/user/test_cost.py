@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import sim
+from sim.measure.emissions import emission_frame
 from sim.model import simulate
 from sim.network import build
 
@@ -47,6 +48,13 @@ def priced(folder):
 
 def paid(row):
     return {kind: row[kind] for kind in ("freight", "port", "storage", "documents", "time value")}
+
+
+@pytest.mark.parametrize("change", [(), ("--set", "links.junction-market={freight: null, factor: null}")])
+def test_the_json_has_the_documented_form(priced, corridor_json, documented, change):
+    found = corridor_json("cost", "priced.yaml", "-n", 1, *change)
+    documented("cost", found)
+    assert all(found[name] for name in ("routes", "costs", "emissions", "break_even"))
 
 
 def test_what_is_charged_and_emitted_is_what_the_file_says(priced, corridor_json):
@@ -119,6 +127,30 @@ def test_a_service_that_runs_emptier_emits_more(priced, corridor_json):
     assert stage["wtw_g_tkm"] == pytest.approx(scaled)
 
 
+def test_emissions_tell_what_they_rest_on(priced, corridor, corridor_json):
+    sourced = ("--set", "factors.ship.wtw={value: 80 g/(TEU km), source: yard, grade: low}", "--set",
+               "sources.yard={title: Shipyard}", "--set", "links.junction-market.factor=ship")  # fmt: skip
+    found = corridor_json("cost", "priced.yaml", "-n", 1, "--flow", "trade", *sourced)
+    legs = [row for row in found["emissions"] if row["route"] == "around" and row["kind"] == "leg"]
+    basis = [(row["factor"], row["source"], row["grade"]) for row in legs]
+    assert basis == [("diesel", "", "not stated"), ("ship", "yard", "low")]
+    loads = [row[name] for row in legs for name in ("load_factor", "empty_running")]
+    assert loads == pytest.approx([0.9, 0.8, 0.7, 0])  # what the service says, or the factor
+    hub = next(row for row in found["emissions"] if row["kind"] == "hub")
+    assert (hub["factor"], hub["load_factor"], hub["grade"]) == ("", None, "not stated")
+    shown = corridor("cost", "priced.yaml", "-n", 1, "--flow", "trade", *sourced).stdout
+    line = next(line for line in shown.splitlines() if "ship: " in line)
+    assert "emissions  ship: 70 %, 0 %;" in line
+
+
+def test_a_leg_has_a_row_for_each_of_its_factors(baseline):
+    frame = emission_frame(build(sim.load(baseline))).set_index(["flow", "stage"]).sort_index()
+    rail = frame.loc[("xian-poti", "rail Khorgos/Altynkol–Aktau")]
+    assert list(rail["factor"]) == ["electric-coal", "diesel"]
+    assert rail["tkm"].sum() == pytest.approx(22 * 3128, rel=1e-3)  # t of a box, km
+    assert list(1000 * rail["wtw"] / rail["tkm"]) == pytest.approx([20, 28])
+
+
 def test_eastbound_has_a_price_of_its_own(priced, corridor_json):
     found = corridor_json("cost", "priced.yaml", "-n", 1, "--flow", "returns")
     assert {row["flow"] for row in found["routes"]} == {"returns"}
@@ -126,6 +158,35 @@ def test_eastbound_has_a_price_of_its_own(priced, corridor_json):
         row["usd"] for row in found["costs"] if row["stage"] == "rail Market–West Port" and row["kind"] == "freight"
     ]
     assert rail == [pytest.approx(200 / 2)]
+
+
+FARES = "services.feeder.freight_of={box: {freight: 150 USD/unit, freight_east: 90 USD/unit}}"
+
+
+@pytest.mark.parametrize(
+    ("change", "west", "east"),
+    [
+        (FARES, 150 / 2, 90 / 2),
+        ("services.feeder.freight_of={box: {freight: 150 USD/unit}}", 150 / 2, 150 / 2),
+        ("services.feeder.freight_of={empty: {freight: 150 USD/unit}}", 400, 400),  # boxes pay what all others pay
+        ("links.crossing.freight_of={box: {freight: 1 USD/unit}}", 400, 400),  # the service asks first
+    ],
+)
+def test_a_kind_of_cargo_has_prices_of_its_own(priced, corridor_json, change, west, east):
+    fleet = ("--set", "cargo.empty={title: Empty box, space: 2 TEU}", "--set", "fleets.feeders.accepts=[box, empty]")
+    found = corridor_json("cost", "priced.yaml", "-n", 1, *fleet, "--set", change)
+    rows = [row for row in found["costs"] if row["operator"] == "Small Sea Line" and row["kind"] == "freight"]
+    assert {row["flow"]: row["usd"] for row in rows} == {
+        "trade": pytest.approx(west), "returns": pytest.approx(east)
+    }  # fmt: skip
+
+
+def test_a_price_that_does_not_count_the_cargo_is_no_price(priced, corridor_json):
+    found = corridor_json("cost", "priced.yaml", "-n", 1, "--set", "links.hub-east-port.freight=1 USD/t", "--set",
+                          "cargo.box.payload=0")  # fmt: skip
+    over = next(row for row in found["routes"] if row["route"] == "over" and row["flow"] == "trade")
+    assert over["freight"] is None
+    assert over["cost"] is None
 
 
 def test_a_leg_without_a_price_makes_the_route_unknown_not_cheap(priced, corridor, corridor_json):
@@ -186,6 +247,8 @@ def test_what_cannot_be_shown_is_refused_before_it_runs(priced, corridor, writte
     [
         ("links.crossing.freight=0.3 USD/TEU/km", "USD/(TEU km)"),
         ("links.crossing.factor=shop", '"shop" is not in factors; did you mean "ship"?'),
+        ("services.feeder.freight_of={bok: {freight: 9 USD/TEU}}", '"bok" is not in cargo; did you mean "box"?'),
+        ("services.feeder.freight_of={box: {freight_east: 9 USD/TEU}}", 'key "freight" is missing'),
         ("factors.diesel.ttw=30 g/(t km)", "30 g/(t km) is more than wtw, 28 g/(t km)"),
         ("factors.diesel.ttw=3 g/(TEU km)", "is not for a t, as wtw is"),
         ("factors.diesel.load_factor=0 %", "vehicles that carry nothing"),
@@ -198,6 +261,14 @@ def test_faults_are_told(priced, corridor, change, message):
     shown = corridor("validate", "priced.yaml", "--set", change)
     assert shown.exit_code == 2
     assert message in shown.output
+
+
+def test_a_price_for_cargo_that_is_not_carried_is_a_fault(priced, corridor):
+    pallets = "cargo.pallets={title: Pallets, space: 2 TEU, teu: 2}"
+    price = "services.feeder.freight_of={pallets: {freight: 9 USD/TEU}}"
+    shown = corridor("validate", "priced.yaml", "--set", pallets, "--set", price)
+    assert shown.exit_code == 2
+    assert 'feeder does not carry "pallets", only: box' in shown.output
 
 
 def test_time_as_a_share_of_the_goods_worth(priced):
@@ -234,6 +305,7 @@ def test_a_charter_is_borne_by_what_sails(priced, corridor_json, folder):
     ("change", "message"),
     [
         (CHARTERED[2:], "feeder asks a freight; a charter takes its place"),
+        (("--set", "services.feeder.freight=null", "--set", FARES, *CHARTERED[2:]), "feeder asks a freight"),
         (NUMBERLESS, "without number"),
         (("--set", "fleets.feeders.charter=9 USD/TEU"), 'a charter like "9000 USD/d"'),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from click.testing import Result as Done
 
 import sim
 from sim.show.evidence import evidence_page, plot_evidence, span
-from sim.study.evidence import KINDS, Compared, Evidence, Figure, Observed, Section, observed
+from sim.study.evidence import KINDS, Compared, Evidence, Observed, Section, judge, observed
 from sim.study.statistics import estimate
 
 Corridor = Callable[..., Done]
@@ -27,14 +28,13 @@ def file() -> Observed:
     return observed()
 
 
-def figure(file: Observed, key: str, low: float, high: float | None) -> Figure:
-    return file.figures[key].model_copy(update={"observed": (low, high)})
-
-
-def test_all_cases_run_and_every_figure_is_known(corridor: Corridor, folder: Path, file: Observed) -> None:
+def test_all_cases_run_and_every_figure_is_known(
+    corridor: Corridor, folder: Path, file: Observed, documented: Callable[[str, Any], None]
+) -> None:
     done = corridor("evidence", *SHORT, "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
+    documented("evidence", told)
     assert [one["id"] for one in told["figures"]] == list(file.figures)
     assert [one["id"] for one in told["figures"] if one["verdict"] == "unknown"] == []
     by_kind = {kind: [one for one in told["figures"] if one["kind"] == kind] for kind in KINDS}
@@ -89,16 +89,19 @@ def test_the_published_page_and_picture_are_of_these_figures(file: Observed) -> 
         (20, None, 19.9, "below"),
     ],
 )
-def test_verdicts(file: Observed, low: float, high: float | None, value: float, verdict: str) -> None:
-    assert figure(file, "china-kars", low, high).verdict(value) == verdict
+def test_verdicts(low: float, high: float | None, value: float, verdict: str) -> None:
+    assert judge(value, low, high) == verdict
 
 
 def test_a_miss_stays_and_is_told_as_one(file: Observed) -> None:
-    one = figure(file, "xian-baku", 8, 12)
+    one = file.figures["xian-baku"].model_copy(update={"observed": (8, 12)})
     missed = Compared("xian-baku", one, file.sources[one.source], estimate([15.0, 17.0]))
-    found = Evidence((missed,), {one.case: file.cases[one.case]}, 2, (1,), "0")
+    found = Evidence(
+        (missed,), {one.case: file.cases[one.case]}, 2, (1,), "0", {"baseline-2024": {"high": 1, "assumption": 3}}
+    )
     assert "| 8–12 days | 16.0 |" in evidence_page(found)
     assert "**outside, above**" in evidence_page(found)
+    assert "75 % assumption" in evidence_page(found)
     assert found.inside("validation") == (0, 1)
     drawn = [line.get_xdata() for line in plot_evidence(found).axes[0].lines if line.get_marker() == "o"]
     np.testing.assert_allclose(np.ravel(np.array(drawn)), [16 / 10])  # over the middle of 8 and 12

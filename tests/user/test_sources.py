@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ def test_each_value_has_its_source_and_its_line(corridor: Corridor, baseline: st
     assert "://" not in text
 
 
-def test_json_agrees_with_the_scenario(corridor_json: Callable[..., Any], baseline: str) -> None:
+def test_json_agrees_with_the_scenario(
+    corridor_json: Callable[..., Any], baseline: str, documented: Callable[[str, Any], None]
+) -> None:
     told = corridor_json("sources", baseline, "--set", "fleets.kmtf-small.vessels=5")
+    documented("sources", told)
     rows = {row["path"]: row for row in told["values"]}
     depth, speed = rows["ports.aktau.depth"], rows["links.malaszewicze-duisburg.speed"]
     assert depth["citation"] == (
@@ -77,6 +81,14 @@ def test_reports_tell_the_grades(
     words = f"{100 * grades['assumption'] / sum(grades.values()):.0f} % assumption"
     assert words in " ".join(corridor("run", "small.yaml", "-n", 1).stdout.split())
     assert words in (folder / "results" / "small" / "README.md").read_text()
+    for report in ("why", "promise", "binding"):
+        told = corridor(report, "small.yaml", "-n", 1, "--workers", 1, *(("--top", 1) if report == "binding" else ()))
+        assert words in " ".join(told.stdout.split())
+        saved = folder / "results" / f"small-{report}"
+        assert words in (saved / "README.md").read_text()
+        assert json.loads((saved / "summary.json").read_text())["grades"] == grades
+    price = ("--set", "services.feeder.freight=1 USD/TEU")
+    assert words in " ".join(corridor("cost", "small.yaml", "-n", 1, *price).stdout.split())
 
 
 def test_a_block_that_is_added_to_the_model_is_seen() -> None:

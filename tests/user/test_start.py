@@ -14,7 +14,7 @@ MORE = {"networkx", "numpy", "pydantic", "ruamel"}  # what a check may use, but 
 
 REPORT = """
 import sys
-from sim.cli import main
+from sim.__main__ import main
 sys.argv[0] = "corridor"
 try:
     main()
@@ -36,6 +36,32 @@ def test_help_imports_nothing_that_it_does_not_need(words: list[str]) -> None:
 
 def test_validate_imports_no_tables_plots_or_model(folder: Path) -> None:
     assert not modules("validate", "small.yaml") & HEAVY
+
+
+CTRL_C = """
+import sys
+from sim.__main__ import main
+
+pressed = sys.argv.pop(1)
+
+class Press:
+    def find_spec(self, name, path, target=None):
+        if name == pressed:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Press())
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [("click", ["--help"]), ("sim.sweep_commands", ["--help"]), ("networkx", ["validate", "small.yaml"])],
+    ids=["before the command line is read", "while it is read", "in a command"],
+)
+def test_ctrl_c_while_something_is_imported_ends_quietly(folder: Path, module: str, words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", CTRL_C, module, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped. Nothing was saved.\n")
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

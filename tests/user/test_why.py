@@ -103,7 +103,7 @@ def test_corridor_why_as_json_has_all_causes(corridor_json: Callable[..., Any]) 
         (["why", "--flow", "trad"], 'did you mean "trade"?'),
         (["why", "--route", "arund"], 'did you mean "around"?'),
         (["binding", "--flow", "trad"], 'did you mean "trade"?'),
-        (["binding", "--until", "transit.p50 ± 1 d"], "neither --until nor --max"),
+        (["binding", "--until", "transit.p50 ± 1 d"], "No such option '--until'"),
         (["promise", "--max", "4"], "--max is the cap of --until"),
     ],
 )
@@ -125,8 +125,12 @@ def test_what_is_kept_is_what_is_not_late(result: Any) -> None:
     for (flow, route), row in found.iterrows():
         months, shares = kept_by(result, flow, route, "M")
         if row["worst"]:
-            assert row["worst_kept"] == pytest.approx(shares.mean(axis=1).min())
-            assert row["worst"] == str(months[shares.mean(axis=1).argmin()])
+            assert row["worst_kept"] == pytest.approx(np.nanmin(shares.mean(axis=1)))
+            assert row["worst"] == str(months[np.nanargmin(shares.mean(axis=1))])
+        weeks, shares = kept_by(result, flow, route, "W")
+        if row["week"]:
+            assert row["week_kept"] == pytest.approx(np.nanmin(shares.mean(axis=1)))
+            assert row["week"] == str(weeks[np.nanargmin(shares.mean(axis=1))].start_time.date())
 
 
 def test_a_closed_month_is_the_one_in_which_the_promise_fails_most(tmp_path: Path) -> None:
@@ -139,6 +143,8 @@ def test_a_closed_month_is_the_one_in_which_the_promise_fails_most(tmp_path: Pat
     assert row["worst"] == "2024-02"
     assert row["worst_separated"]
     assert row["worst_high"] < row["kept"]
+    assert "2024-01-22" <= row["week"] < "2024-02-24"  # who comes a few days before the strike is late, too
+    assert row["week_separated"]
 
 
 def test_corridor_promise_prints_saves_and_tells(folder: Path, corridor: Corridor) -> None:
@@ -256,3 +262,23 @@ def test_ctrl_c_keeps_the_changes_that_were_tried(monkeypatch: pytest.MonkeyPatc
     assert told["interrupted"]
     assert len(told["gains"]) == 2
     assert "small-binding" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("why", "-n", 2),
+        ("why", "-n", 1, "--flow", "trade", "--set", "fleets.feeders.capacity=20 TEU"),  # the P90 is unknown
+        ("promise", "-n", 2, "--until", "transit.mean ± 1 min", "--max", 2),
+        ("promise", "-n", 1),
+        ("binding", "-n", 2, "--top", 2),
+        ("binding", "-n", 1, "--flow", "trade", "--top", 1),
+    ],
+    ids=lambda words: " ".join(map(str, words)),
+)
+def test_json_has_the_documented_form(
+    corridor_json: Callable[..., Any], documented: Callable[[str, Any], None], words: tuple[Any, ...]
+) -> None:
+    found = corridor_json(words[0], "small.yaml", *words[1:], *ONE)
+    documented(words[0], found)
+    assert found[{"why": "steps", "promise": "promises", "binding": "gains"}[words[0]]]

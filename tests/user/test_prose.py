@@ -1,0 +1,97 @@
+"""The numbers in what is written by hand are those of the program and of the scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sim
+from sim.measure import AROUND_P90
+from sim.model import simulate
+from sim.model.calendars import MAX_SHARE
+from sim.model.check import CENSUS
+from sim.model.clock import GRID
+from sim.network import build, preview
+from sim.scenario.explain import explain
+from sim.study.binding import DEEPER_M, FASTER, ROOMIER
+from sim.study.evidence import TOLERANCE
+from sim.study.sequential import BATCH
+from sim.study.warmup import PILOTS, TRIED
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCHITECTURE, HOW_TO, DATA = (f"docs/{name}.md" for name in ("architecture", "how-to-write-a-scenario", "data"))
+WORDS = {10: "ten"}
+FIRST, LAST = (round(100 * part) for part in AROUND_P90)
+SHORT, MIDDLE, LONG = (round(days) for days in TRIED)
+
+
+def said(page: str, words: str) -> bool:
+    """Whether these words stand on a page, wherever its lines break."""
+    return words in " ".join((ROOT / page).read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (ARCHITECTURE, f"of 2⁻{'²⁰' if GRID == 2**20 else '?'} h ({3.6e6 / GRID:.1f} ms)"),
+        (ARCHITECTURE, f"at most {100 * MAX_SHARE:.0f} %"),
+        (ARCHITECTURE, f"boxes of the ranks {FIRST} % to {LAST} %"),
+        (ARCHITECTURE, f"`auto` tries {SHORT}, {MIDDLE} and {LONG} days"),
+        (ARCHITECTURE, f"from {WORDS[BATCH]} to a doubling"),
+        (ARCHITECTURE, f"a run of up to {CENSUS:,} boxes"),
+        (HOW_TO, f"between the {FIRST}th and the {LAST}th percentile"),
+        (
+            HOW_TO,
+            f"# {SHORT}, {MIDDLE} or {LONG} days, the first that covers",
+        ),
+        (HOW_TO, f"the loading-in phase in {WORDS[len(PILOTS)]} pilot replications"),
+        (HOW_TO, f"documents {100 * (1 - FASTER):.0f} % faster, a {'tenth' if ROOMIER == 1.1 else '?'} more room"),
+        (HOW_TO, f"{'half' if DEEPER_M == 0.5 else '?'} a metre more water"),
+        (DATA, f"within {100 * TOLERANCE:.0f} % of a single figure"),
+    ],
+)
+def test_numbers_of_the_program(page: str, words: str) -> None:
+    assert said(page, words)
+
+
+def test_numbers_of_the_baseline_as_a_whole(baseline: str) -> None:
+    estimate = preview(build(sim.load(baseline))).estimate
+    assert said(ARCHITECTURE, f"the stories of {round(estimate.trips, -4):,.0f} trips")
+    assert said(ARCHITECTURE, f"that of the baseline after every {estimate.units // CENSUS:.0f}th event")
+    journal = simulate(build(sim.load(baseline, set=["run.length=60 d"])), 0)
+    told = (ROOT / ARCHITECTURE).read_text(encoding="utf-8").partition("makes about ")[2].split()[0]
+    assert journal.events / journal.trips == pytest.approx(float(told), rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def worlds() -> dict[str, Any]:
+    names = ("baseline-2024", "promised-schedule", "congested-2022")
+    return {name: sim.load(ROOT / "scenarios" / f"{name}.yaml") for name in names}
+
+
+@pytest.mark.parametrize(
+    ("world", "path", "value", "words"),
+    [
+        *(
+            ("baseline-2024", f"{place}.documents.time", "mean 24 h", "Poti and Akhalkalaki (24 h each)")
+            for place in ("ports.aktau", "ports.alat", "ports.poti", "terminals.akhalkalaki")
+        ),
+        ("baseline-2024", "terminals.altynkol.documents.time", "mean 37.3 h", "37.3 h at the Chinese border"),
+        ("baseline-2024", "links.altynkol-almaty.delay", "mean 15 %", "15 % delay on the northern line"),
+        ("baseline-2024", "fleets.altynkol-aktau-sets.train_sets", "20", "train sets Altynkol–Aktau | 24 | 20 |"),
+        ("baseline-2024", "terminals.malaszewicze.documents.time", "mean 48 h", "(eastbound 24 h) | 48 h |"),
+        ("baseline-2024", "links.malaszewicze-duisburg.speed", "30 km/h", "| 35 km/h | 30 km/h |"),
+        ("baseline-2024", "run.warm_up", "60 d", "the warm-up (60 d, was 90 d)"),
+        ("promised-schedule", "links.xian-urumqi.speed", "1200 km/d", "Chinese trains 1,200 km a day"),
+        ("promised-schedule", "links.kars-divrigi.paths", "1.3 /d", "1.3 paths a day on Divriği–Kars"),
+        ("promised-schedule", "fleets.kmtf-large.vessels", "1", "six feeders"),
+        ("promised-schedule", "fleets.kmtf-small.vessels", "3", "six feeders"),
+        ("promised-schedule", "fleets.asco-feeders.vessels", "2", "six feeders"),
+        ("congested-2022", "terminals.altynkol.documents.time", "mean 78 h", "78 h at the Chinese border"),
+    ],
+)
+def test_numbers_of_the_calibration(worlds: dict[str, Any], world: str, path: str, value: str, words: str) -> None:
+    assert value in explain(worlds[world], path).text
+    assert said(DATA, words)
