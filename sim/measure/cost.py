@@ -33,6 +33,11 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
 
     `known` is False where a leg has no freight in the scenario: it stands there with 0 USD.
     """
+    return pd.DataFrame(cost_rows(network, journal), columns=list(COSTS))
+
+
+def cost_rows(network: Network, journal: Journal) -> list[tuple[str, str, int, str, str, str, float, bool]]:
+    """The rows of `cost_frame`."""
     total: dict[tuple[str, str, int, str, str, str], tuple[float, bool]] = {}
     charters = chartered(network, journal)
     for number, way, mine in with_units(network, journal):
@@ -41,7 +46,7 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
             key = (way.flow, way.route, order, stage, kind, operator)
             before, all_known = total.get(key, (0.0, True))
             total[key] = before + usd, all_known and known
-    return pd.DataFrame([(*key, *value) for key, value in total.items()], columns=list(COSTS))
+    return [(*key, *value) for key, value in total.items()]
 
 
 def charged(network: Network, way: Itinerary) -> Iterator[tuple[int, float]]:
@@ -92,13 +97,17 @@ def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iter
     measured = (released >= 0) & (released < run.length)
     came = released
     for leg in range(len(network.itineraries[number].legs)):
-        lifted, landed = np.full((2, len(came)), np.nan)
+        lifted, landed = np.full(len(came), np.nan), np.full(len(came), np.nan)
         for piece in journal.parcels.of_leg(number, leg):
             rows = piece.where(np.isfinite(piece["landed"]))
             unit = rows["unit"] - mine.start
             lifted[unit], landed[unit] = rows["lifted"], rows["landed"]
-        left = np.where(np.isnan(lifted), end, lifted)  # it stands there, or is under way, when the run ends
-        yield Stay(*(np.nan_to_num(hours[measured]) for hours in (left - came, landed - lifted)))
+        ridden = (landed - lifted)[measured]
+        lifted[np.isnan(lifted)] = end  # it stands there, or is under way, when the run ends
+        waited = (lifted - came)[measured]
+        for hours in (waited, ridden):
+            hours[np.isnan(hours)] = 0.0
+        yield Stay(waited, ridden)
         came = landed
 
 

@@ -27,8 +27,12 @@ def emission_frame(network: Network) -> pd.DataFrame:
 
     `known` is False where a leg has no factor in the scenario for all of its km: these count with 0 kg.
     """
-    rows = [(way.flow, way.route, *row) for _, way in compared(network) for row in _emissions(network, way)]
-    return pd.DataFrame(rows, columns=list(EMISSIONS))
+    return pd.DataFrame(emission_rows(network), columns=list(EMISSIONS))
+
+
+def emission_rows(network: Network) -> list[tuple[str, str, int, str, str, float, float, float, bool]]:
+    """The rows of `emission_frame`."""
+    return [(way.flow, way.route, *row) for _, way in compared(network) for row in _emissions(network, way)]
 
 
 def _emissions(network: Network, way: Itinerary) -> Iterator[tuple[int, str, str, float, float, float, bool]]:
