@@ -235,7 +235,11 @@ def start(
             sensitivity_report(result, folder)
     click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
     table = indices_table if result.design in KINDS else sweep_table
-    print_json(sweep_json(result)) if as_json else console.print(table(result, console.width))
+    if as_json:
+        for piece in sweep_json(result):
+            click.echo(piece, nl=False)
+    else:
+        console.print(table(result, console.width))
     if interrupted:
         raise SweepStopped(result, folder)
     if len(result.failures):

@@ -48,6 +48,16 @@ class Plot(NamedTuple):
     figure: Figure
 
 
+class AllThree(NamedTuple):
+    """Days, USD and CO2e of a way: the figure of the days, the three outcomes, the estimates of each by point, and
+    which points have all."""
+
+    days: str
+    names: list[str]
+    estimates: dict[str, pd.DataFrame]
+    kept: NDArray[np.bool_]
+
+
 def plots(result: SweepResult) -> Iterator[Plot]:
     """All plots that a sweep allows, of its first outcomes."""
     factors = axes(result)
@@ -73,10 +83,10 @@ def plots(result: SweepResult) -> Iterator[Plot]:
                 f"{named}: how it changes from the low to the high end of each factor. {_tornado_reading(result)}",
                 plot_tornado(result, outcome),
             )
-    for way in ways(result):
-        if _all_three(result, way) is None:
-            continue
-        yield Plot(f"trade-off-{_slug(way)}", f"{result.title_of_way(way)}. {TRADE_OFF}", plot_trade_off(result, way))
+    for way, found in _all_three(result, ways(result)).items():
+        if found is not None:
+            sheet = _trade_off(result, way, found)
+            yield Plot(f"trade-off-{_slug(way)}", f"{result.title_of_way(way)}. {TRADE_OFF}", sheet)
 
 
 def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
@@ -205,9 +215,13 @@ def plot_trade_off(result: SweepResult, way: str | None = None) -> Figure:
     way = way or next(iter(known), "")
     if way not in known:
         raise BadStudyError(f'"{way}" is no flow and route with outcomes; there are: {", ".join(known) or "none"}')
-    found = _all_three(result, way)
+    found = _all_three(result, [way])[way]
     if found is None:
         raise BadStudyError(f"fewer than two points have days, USD and CO2e of {way}")
+    return _trade_off(result, way, found)
+
+
+def _trade_off(result: SweepResult, way: str, found: AllThree) -> Figure:
     days, names, table, kept = found
     points = table[names[0]].index.to_numpy()[kept]
     values = np.column_stack([table[name]["value"].to_numpy(float)[kept] for name in names])
@@ -510,19 +524,20 @@ def _tornado_row(panel: Axes, row: int, effect: Effect) -> None:
     panel.plot([centre, centre], [row - 0.36, row + 0.36], color=INK, linewidth=1.2, zorder=3)
 
 
-def _all_three(
-    result: SweepResult, way: str
-) -> tuple[str, list[str], dict[str, pd.DataFrame], NDArray[np.bool_]] | None:
-    """Days, USD and CO2e of a way: the figure of the days, the three outcomes, the estimates of each by point, and
-    which points have all; None if not even two have."""
-    days = _days(result, way)
-    names = [f"{days}[{way}]", f"cost[{way}]", f"emissions[{way}]"]
-    estimates = result.asking(names).estimates()
-    table = {
-        name: estimates[estimates["outcome"] == name].set_index("point")[["value", "low", "high"]] for name in names
-    }
-    kept = np.isfinite(np.column_stack([table[name]["value"].to_numpy(float) for name in names])).all(axis=1)
-    return (days, names, table, kept) if kept.sum() > 1 else None
+def _all_three(result: SweepResult, ways: Sequence[str]) -> dict[str, AllThree | None]:
+    """Days, USD and CO2e of each way; None if not even two points have all three."""
+    days = {way: _days(result, way) for way in ways}
+    names = {way: [f"{days[way]}[{way}]", f"cost[{way}]", f"emissions[{way}]"] for way in ways}
+    if not ways:
+        return {}
+    estimates = result.asking([name for own in names.values() for name in own]).estimates()
+    tables = {name: own.set_index("point")[["value", "low", "high"]] for name, own in estimates.groupby("outcome")}
+    found: dict[str, AllThree | None] = {}
+    for way, own in names.items():
+        table = {name: tables[name] for name in own}
+        kept = np.isfinite(np.column_stack([table[name]["value"].to_numpy(float) for name in own])).all(axis=1)
+        found[way] = AllThree(days[way], own, table, kept) if kept.sum() > 1 else None
+    return found
 
 
 def _days(result: SweepResult, way: str) -> str:

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ OUTCOMES_SHOWN = 6  # on the page and in its plots; others by name
 ROWS_SHOWN = 40  # points of a table in the terminal
 TABLES_SHOWN = 4  # tables beside each other's end, where not all outcomes fit into one
 PAGE_ROWS = 24  # points of the table of the page
+AT_ONCE = 5_000  # rows of JSON that are made at one go
 FILES = {
     "runs.csv, .parquet": "one row a run: its point, the level of each factor, the replication, and each outcome",
     "estimates.csv, .parquet": "one row a point and outcome: the mean over the replications with its 95 % interval",
@@ -163,17 +164,27 @@ def _shown(value: Any) -> str:
     return "as it is" if value is None else str(value)
 
 
-def sweep_json(result: SweepResult) -> dict[str, Any]:
-    """The object of `corridor sweep --json`."""
-    return {
+def sweep_json(result: SweepResult) -> Iterator[str]:
+    """The text of `corridor sweep --json`, piece by piece, one line a point and outcome: of a large sweep, all of them
+    at once would take hundreds of MB."""
+    head = {
         "sweep": result.name,
         "model_version": result.about["model"],
         "design": result.design,
         "factors": [vars(factor) | {"levels": list(factor.levels)} for factor in result.factors],
-        "points": records(result.estimates()),
         "failures": records(result.failures),
         "interrupted": result.interrupted,
     }
+    yield json.dumps(head, indent=2, ensure_ascii=False, allow_nan=False).removesuffix("\n}") + ',\n  "points": ['
+    estimates, mark = result.estimates(), "\n    "
+    for begin in range(0, len(estimates), AT_ONCE):
+        lines = (
+            json.dumps(row, ensure_ascii=False, allow_nan=False)
+            for row in records(estimates.iloc[begin : begin + AT_ONCE])
+        )
+        yield mark + ",\n    ".join(lines)
+        mark = ",\n    "
+    yield "\n  ]\n}\n"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -213,17 +224,18 @@ def save_page(result: SweepResult, folder: Path) -> Path:
     for plot in plots(result):
         write(plot.figure, fresh / plot.stem)
         drawn.append((plot.stem, plot.caption))
-    _replace(folder / "sweep.json", json.dumps(sweep_json(result), indent=2, ensure_ascii=False) + "\n")
+    _replace(folder / "sweep.json", sweep_json(result))
     if (folder / "plots").exists():
         os.replace(folder / "plots", old)
     os.replace(fresh, folder / "plots")
     shutil.rmtree(old, ignore_errors=True)
-    return _replace(folder / "README.md", page(result, drawn))
+    return _replace(folder / "README.md", [page(result, drawn)])
 
 
-def _replace(target: Path, text: str) -> Path:
+def _replace(target: Path, pieces: Iterable[str]) -> Path:
     fresh = target.with_name(f".{target.name}.new")
-    fresh.write_text(text, encoding="utf-8")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)
     os.replace(fresh, target)
     return target
 
