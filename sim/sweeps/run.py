@@ -56,7 +56,7 @@ def run_sweep(
     check_extras(plan)
     with writing(folder) as (ledger, new):
         found = {} if new else ledger.about()
-        plan = _settled(plan, found.get("warm_up", {}), workers)
+        plan = settled(plan, found.get("warm_up", {}), workers)
         about, todo = describe(plan), points(plan)
         if new:
             ledger.begin(about, map(_row, todo))
@@ -68,7 +68,7 @@ def run_sweep(
         progress = _Progress(plan, todo, ledger, again, on_done)
         if not progress.missing:
             return False
-        with _crew(plan, progress.missing, workers, scheduler) as crew:
+        with crew_for(plan, progress.missing, workers, scheduler) as crew:
             return carry_out(crew, progress.take, progress.keep, on_stop)
 
 
@@ -248,7 +248,7 @@ def _differences(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
             yield f"{where}{key}: {was} → {is_now}"
 
 
-def _settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
+def settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
     """The plan with a warm-up for the scenarios that leave it to the program: one for all, or as it was `found`."""
     if not all(base.name in found for base in plan.bases if _finds_warm_up(base)):
         networks = settle([build(base) for base in plan.bases if _finds_warm_up(base)], workers=workers)
@@ -272,9 +272,10 @@ def _row(point: Point) -> Sequence[Any]:
     return (point.number, point.base, point.levels, point.changes, point.key, point.replication)
 
 
-def _crew(
+def crew_for(
     plan: SweepPlan, runs: int, workers: int | None, scheduler: str | None
 ) -> AbstractContextManager[Crew[Job, Run]]:
+    """Who does the runs: no more processes of this machine than there are runs, or the cluster of a scheduler."""
     bases = {scenario.name: scenario for scenario in plan.bases}
     if scheduler is not None:
         from sim.sweeps.cluster import Cluster
