@@ -15,7 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, Sheet, write
-from sim.show.sweeps import records
+from sim.show.sweeps import records, unsound
 from sim.show.tables import number, plain_table
 from sim.sweeps.outcomes import describe
 from sim.sweeps.points import REALISATION
@@ -348,6 +348,8 @@ def _left_out_words(study: Study) -> Iterator[str]:
     yield from (f"- {line}" for line in lost)
     if not lost:
         yield "- No run: all gave all figures."
+    for part in unsound(study.screening):
+        yield f"\n{part}\n"
     effects = study.effects
     alive = effects[effects["standing"].isin((CLEAR, LIKELY))]["factor"].unique()
     beyond = [name for name in map(str, alive) if name not in study.survivors]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sim.sweeps import SweepPlan, SweepResult
 
 OUTCOMES_SHOWN = 6  # on the page and in its plots; others by name
+UNSOUND = "Left out, as an end of their ranges makes no sound scenario while all else is as it is"
 ROWS_SHOWN = 40  # points of a table in the terminal
 TABLES_SHOWN = 4  # tables beside each other's end, where not all outcomes fit into one
 PAGE_ROWS = 24  # points of the table of the page
@@ -52,7 +53,12 @@ def dry_table(plan: SweepPlan, found: Mapping[str, Any]) -> RenderableType:
     )
     size = f"a ledger of about {_bytes(found['ledger_bytes'])}"
     said = f"{found['points']:,} points, {found['runs']:,} runs{more}{done}; {time}; {size}"
-    return Group(Text(plan.title, style="bold"), table, Text(said))
+    parts: list[RenderableType] = [Text(plan.title, style="bold"), table]
+    if plan.unsound:
+        parts += [Text(f"\n{UNSOUND}:"), plain_table(*map(Column, ("value", "why")))]
+        for path, why in plan.unsound.items():
+            parts[-1].add_row(path, why)  # type: ignore[union-attr]
+    return Group(*parts, Text(said))
 
 
 def status_lines(found: Mapping[str, Any]) -> list[str]:
@@ -172,6 +178,7 @@ def sweep_json(result: SweepResult) -> Iterator[str]:
         "model_version": result.about["model"],
         "design": result.design,
         "factors": [vars(factor) | {"levels": list(factor.levels)} for factor in result.factors],
+        "unsound": result.about.get("unsound", {}),
         "failures": records(result.failures),
         "interrupted": result.interrupted,
     }
@@ -273,7 +280,14 @@ def _varied(result: SweepResult) -> str:
         rows.append([factor.title, f"{_levels(factor)}{f', {how}' if how else ''}"])
     scenarios = ", ".join(f"{title} (`{name}`)" for name, title in result.about["titles"].items())
     head = f"What was varied in {scenarios}, by a design of kind {result.design}:"
-    return f"{head}\n\n{_table(['factor', 'levels'], rows)}"
+    return "\n\n".join([head, _table(["factor", "levels"], rows), *unsound(result)])
+
+
+def unsound(result: SweepResult) -> list[str]:
+    """Which values with a range were left out, and why, as Markdown; nothing if none was."""
+    found = result.about.get("unsound", {})  # ledgers of earlier versions do not have it
+    rows = [[f"`{path}`", why] for path, why in found.items()]
+    return [f"{UNSOUND}:", _table(["value", "why"], rows)] if rows else []
 
 
 def _runs(result: SweepResult) -> str:

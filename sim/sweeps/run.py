@@ -114,6 +114,7 @@ def describe(plan: SweepPlan) -> dict[str, Any]:
             }
             for factor in plan.factors
         ],
+        "unsound": dict(plan.unsound),
         "design": plan.design.model_dump(),
         "outcomes": [outcome.text for outcome in plan.outcomes],
         "replications": plan.replications,
@@ -148,6 +149,7 @@ def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, An
     count = min(workers or available_processors(), max(1, len(wanted) - done))
     return {
         "sweep": plan.name,
+        "unsound": dict(plan.unsound),
         "points": len(todo),
         "runs": len(wanted),
         "done": done,
