@@ -72,7 +72,9 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {60 * found['pace']:.3g} runs a minute, {left}; the last one ended {found['last']}")
     elif found["missing"]:
         ended = f"the last run ended {found['last']}" if found["last"] else "no run has ended yet"
-        lines.append(f"  {ended}; if it is not running, go on with: corridor sweep resume {found['sweep']}")
+        ours = found["command"] == "sweep"
+        again = f"sweep resume {found['sweep']}" if ours else f"{found['command']} {found['file']}"
+        lines.append(f"  {ended}; if it is not running, go on with: corridor {again}")
     return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
 

@@ -162,6 +162,13 @@ def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, An
     }
 
 
+def maker(about: Mapping[str, Any]) -> str:
+    """The command that a ledger is of: sweep, sensitivity (it is a stage of a study) or optimise."""
+    if "optimisation" in about:
+        return "optimise"
+    return "sweep" if about["sweep"] == Path(about["file"]).stem else "sensitivity"
+
+
 def progress_of(folder: Path) -> dict[str, Any]:
     """How far the sweep in a folder has come: numbers of runs by status, and the errors that were met."""
     with reading(folder) as ledger:
@@ -178,6 +185,8 @@ def progress_of(folder: Path) -> dict[str, Any]:
     return {
         "sweep": about["sweep"],
         "title": about["title"],
+        "command": maker(about),
+        "file": about["file"],
         "model": about["model"],
         "runs": len(wanted),
         **{status: count[status] for status in (OK, FAILED, TIMED_OUT)},

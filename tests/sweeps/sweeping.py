@@ -54,16 +54,3 @@ def eventually(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < deadline, "it never was so"
         time.sleep(0.02)
-
-
-def group(leader: int) -> set[int]:
-    """The processes of a group that are alive."""
-    members = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, group_id = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(group_id) == leader and state != "Z":
-            members.add(int(stat.parent.name))
-    return members

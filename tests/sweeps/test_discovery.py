@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from sim.show.discovery import boxes_frame, limit_in_words, plot_discovery, sentences
 from sim.study import BadStudyError
@@ -191,19 +190,11 @@ outcomes: ["transit.p50[trade/over]"]
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
+def call(folder, corridor):
     """`corridor` in a folder with a small corridor and a sweep of it that is done."""
-    from sim.cli import corridor
-
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
-    (tmp_path / "papers.yaml").write_text(SWEEP, "utf-8")
-
-    def run(*words):
-        return CliRunner().invoke(corridor, [*map(str, words)], prog_name="corridor")
-
-    assert run("sweep", "papers.yaml", "--workers", 1).exit_code == 0
-    return run
+    (folder / "papers.yaml").write_text(SWEEP, "utf-8")
+    assert corridor("sweep", "papers.yaml", "--workers", 1).exit_code == 0
+    return corridor
 
 
 def test_a_sweep_is_searched_by_a_figure_that_its_file_does_not_name(call, tmp_path):

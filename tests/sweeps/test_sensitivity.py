@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 import sim
@@ -212,14 +211,19 @@ outcomes: ["transit.p50[trade/over]"]
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
-    """`corridor` in an empty folder with a small corridor and a study of it."""
-    from sim.cli import corridor
+def call(folder, corridor):
+    """`corridor` in a folder with a small corridor and a study of it."""
+    (folder / "study.yaml").write_text(STUDY, "utf-8")
+    return corridor
 
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
-    (tmp_path / "study.yaml").write_text(STUDY, "utf-8")
-    return lambda *words: CliRunner().invoke(corridor, [*map(str, words)], prog_name="corridor")
+
+def test_a_stage_of_a_study_goes_on_with_its_study_only(call, folder):
+    assert call("sensitivity", "study.yaml", "--workers", 1).exit_code == 0
+    refused = call("sweep", "resume", "results/study/morris")
+    assert refused.exit_code == 2
+    assert "a stage of a study of sensitivity: corridor sensitivity study.yaml goes on with it" in refused.stderr
+    assert call("sweep", "plot", "results/study/morris").exit_code == 0
+    assert not (folder / "results" / "morris").exists()
 
 
 def test_a_study_screens_weighs_and_goes_on_where_it_was(call, tmp_path):

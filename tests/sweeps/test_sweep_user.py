@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,15 @@ def test_a_dry_run_knows_what_is_done(done: Path) -> None:
         call("sweep", done / "ships.yaml", "--dry-run", "-n", 5, "--out", done / "results", "--json").stdout
     )
     assert (found["runs"], found["done"]) == (30, 12)
+
+
+def test_a_folder_that_was_renamed_is_the_one_that_goes_on(done: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "of-last-week"
+    shutil.copytree(done / "results" / "ships", moved)
+    again = call("sweep", "resume", moved)
+    assert again.exit_code == 0, again.output
+    assert f"saved in {moved}" in again.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["of-last-week"]
 
 
 def test_status_export_plot_and_resume_take_name_folder_or_file(done: Path) -> None:
