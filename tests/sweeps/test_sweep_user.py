@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 import sim
 from sim.cli import corridor
-from sim.sweeps.jsonschema import sweep_schema
+from sim.sweeps.jsonschema import optimise_schema, sweep_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests" / "user" / "small.yaml"
@@ -179,11 +179,21 @@ def test_a_design_that_chooses_replications_takes_no_number_of_them(done: Path, 
     assert "set design.realisations" in " ".join(result.stderr.split())
 
 
-def test_the_schema_for_editors_is_current_and_takes_the_shipped_sweeps() -> None:
-    stored = json.loads((ROOT / "scenarios" / "sweeps" / "sweep.schema.json").read_text(encoding="utf-8"))
-    assert stored == sweep_schema() == json.loads(call("schema", "--sweep").stdout), "run `make schema`"
+@pytest.mark.parametrize(
+    ("kind", "folder", "wrong"),
+    [("sweep", "sweeps", {"design": {"kind": "gird"}}), ("optimise", "optimise", {"replications": 1})],
+)
+def test_the_schema_for_editors_is_current_and_takes_the_shipped_files(
+    kind: str, folder: str, wrong: dict[str, Any]
+) -> None:
+    stored = json.loads((ROOT / "scenarios" / folder / f"{kind}.schema.json").read_text(encoding="utf-8"))
+    made = sweep_schema() if kind == "sweep" else optimise_schema()
+    assert stored == made == json.loads(call("schema", f"--{kind}").stdout), "run `make schema`"
     check = jsonschema.Draft202012Validator(stored)
-    for file in (ROOT / "scenarios" / "sweeps").glob("*.yaml"):
-        check.validate(YAML(typ="safe").load(file))
-    wrong: dict[str, Any] = YAML(typ="safe").load(SWEEP.replace("design: {kind: grid}", "design: {kind: gird}"))
-    assert not check.is_valid(wrong)
+    files = list((ROOT / "scenarios" / folder).glob("*.yaml"))
+    assert files
+    for file in files:
+        assert file.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema=./{kind}.schema.json\n")
+        tree: dict[str, Any] = YAML(typ="safe").load(file)
+        check.validate(tree)
+        assert not check.is_valid(tree | wrong)
