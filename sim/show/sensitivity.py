@@ -117,7 +117,7 @@ def plot_indices(result: SweepResult, table: pd.DataFrame | None = None) -> Shee
         named = rows.set_index("factor", drop=False).loc[[*factors, REALISATION]]
         (_draw_effects if effects else _draw_shares)(axes, named)
         axes.set_ylim(len(named) - 0.4, -0.6)
-        labels = [fill(titles[name], 44) for name in named.index] if column == 0 else []
+        labels = [fill(titles[name], 48) for name in named.index] if column == 0 else []
         axes.set_yticks(range(len(named)), labels or [""] * len(named), size=7.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=PALE, linewidth=0.5)

@@ -37,6 +37,7 @@ LISTED = 14  # points of the efficient set that are named
 KEPT = 90.0  # % of the boxes within the published time: then the promise counts as kept
 MARKERS = "osD^vP"
 READING = 124  # letters of a line below the title
+LETTER = 0.066  # inches that a letter of the smallest text takes at most
 KEY = 0.88  # inches from the top to the legend, below two lines of reading
 
 
@@ -167,8 +168,9 @@ def plot_heat_map(
         grid = np.arange(len(first.parts)) + 0.5, np.arange(len(second.parts)) + 0.5
         panel.contour(*grid, np.ma.masked_invalid(values), levels=[mark], colors="#0072B2", linewidths=2.5)
         _key(sheet, [Line2D([], [], color="#0072B2", linewidth=2.5, label=_line(outcome, mark))])
-    bar = sheet.panel(WIDTH - 0.95, FOOT + 0.5, 0.14, height)
-    sheet.colorbar(image, cax=bar).set_label(_short(outcome), size=8.5)
+    if len(np.unique(values[np.isfinite(values)])) > 1:
+        bar = sheet.panel(WIDTH - 0.95, FOOT + 0.5, 0.14, height)
+        sheet.colorbar(image, cax=bar).set_label(_short(outcome), size=8.5)
     return sheet
 
 
@@ -183,13 +185,18 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
     left = 0.4 + min(3.2, 0.066 * max(len(effect.axis.label) for effect in rows))
     panel = sheet.panel(left, FOOT + 0.45, WIDTH - left - 0.5, height)
     panel.set_ylim(len(rows) - 0.4, -0.6)
-    panel.set_yticks(range(len(rows)), [shorten(effect.axis.label, 48) for effect in rows], size=8.5)
+    panel.set_yticks(range(len(rows)), [shorten(effect.axis.label, 48, placeholder=" …") for effect in rows], size=8.5)
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)
     panel.grid(axis="x", color=PALE, linewidth=0.6)
     panel.set_xlabel(_short(outcome), size=8.5, color=INK)
     low, high = _tornado_span(rows)
-    panel.set_xlim(low - 0.24 * (high - low or 1), high + 0.24 * (high - low or 1))
+    longest = max(len(effect.axis.called(part)) for effect in rows for part in (0, len(effect.axis.parts) - 1))
+    share = min(
+        0.4, (LETTER * longest + 0.1) / (WIDTH - left - 0.5)
+    )  # of the width, on each side, for the names of ends
+    room = share / (1 - 2 * share) * (high - low or 1)
+    panel.set_xlim(low - room, high + room)
     for row, effect in enumerate(rows):
         _tornado_row(panel, row, effect)
     ends = [Patch(color=PALETTE[0], label="to the low end"), Patch(color=PALETTE[1], label="to the high end")]
@@ -446,7 +453,8 @@ def _span(table: Samples) -> tuple[float, float]:
         return least, most
     room = most - least or abs(most) or 1.0
     ends = np.concatenate([value, low, high])
-    return max(float(np.nanmin(ends)), least - room), min(float(np.nanmax(ends)), most + room)
+    bottom = max(float(np.nanmin(ends)), least - room)
+    return bottom if least < 0 else max(0.0, bottom), min(float(np.nanmax(ends)), most + room)
 
 
 # --- heat map, tornado, trade-off ---
@@ -580,7 +588,7 @@ def _efficient_set(
     figures = [f"{d:.1f} d, {u:,.0f} USD, {g:,.0f} kg" for d, u, g in values[shown]]
     for line, (levels, amounts) in enumerate(zip(said, figures, strict=True)):
         y = (top - 0.3 * line) / up
-        sheet.text(5.75 / across, y, shorten(levels, 62, placeholder=" …"), size=7.5, color=INK, va="top")
+        sheet.text(5.75 / across, y, shorten(levels, 48, placeholder=" …"), size=7.5, color=INK, va="top")
         sheet.text(5.87 / across, y - 0.13 / up, amounts, size=7, color=GREY, va="top")
     if len(chosen) > LISTED:
         sheet.text(5.75 / across, (top - 0.3 * LISTED) / up, f"and {len(chosen) - LISTED} more", size=7.5, color=GREY)
@@ -593,5 +601,6 @@ def _levels(result: SweepResult, row: pd.Series[Any]) -> str:
         level = row[factor.name]
         if level == level and level is not None:
             unit = "×" if factor.how == "times" and not factor.unit else factor.unit
-            parts.append(f"{factor.name} {level_text(level)} {unit}".rstrip())
+            shown = level_text(level if isinstance(level, str) or factor.levels else float(f"{level:.3g}"))
+            parts.append(f"{factor.name} {shown} {unit}".rstrip())
     return ", ".join(parts)

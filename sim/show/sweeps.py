@@ -356,13 +356,20 @@ def _separated(result: SweepResult) -> str:
 
 def _advice(result: SweepResult) -> str:
     file, name = result.about["file"], result.name
+    spread = f'- Where in these ranges it fails: `corridor sweep discover {name} --fails "{_some(result)} > …"`.'
     return "\n".join(
         [
+            *([spread] if result.design == "latin-hypercube" and result.outcomes else []),
             f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to these.",
             f'- Other figures of the same runs: `corridor sweep plot {name} --outcome "transit.mean"`.',
             f'- From Python: `sim.sweep("{file}")` gives these tables as frames, with a method for each plot.',
         ]
     )
+
+
+def _some(result: SweepResult) -> str:
+    """An outcome, as an example."""
+    return next((name for name in result.outcomes if name.startswith("transit")), result.outcomes[0])
 
 
 def _most(result: SweepResult) -> int:

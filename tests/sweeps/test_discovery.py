@@ -208,6 +208,10 @@ def test_a_sweep_is_searched_by_a_figure_that_its_file_does_not_name(call, tmp_p
     folder = tmp_path / "results" / "papers"
     names = ("discovery.csv", "discovery-peeling.csv", "discovery.png", "discovery.svg")
     assert all((folder / name).is_file() for name in names)
+    page = (folder / "discovery.md").read_text("utf-8")
+    assert f"**{first['sentence']}**" in page
+    assert "](discovery.png)" in page
+    assert "corridor sweep discover papers --fails" in (folder / "README.md").read_text("utf-8")
     told = call("sweep", "discover", "papers", "--fails", "transit.mean[trade/over] > 216 h")
     assert first["sentence"].split(":")[0] in " ".join(told.stdout.split())
     for condition, said in (
