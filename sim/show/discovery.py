@@ -143,7 +143,7 @@ def discovery_json(found: Discovery) -> dict[str, Any]:
 
 
 def save_discovery(found: Discovery, folder: Path) -> list[Path]:
-    """Write limits and peeling as CSV, a plot of the boxes, and the page that shows it, into the folder of the sweep."""
+    """Write limits and peeling as CSV, a plot of the boxes, and a page with both, into the folder of the sweep."""
     import pandas as pd
 
     limits, steps = folder / "discovery.csv", folder / "discovery-peeling.csv"
@@ -181,11 +181,11 @@ def _page(found: Discovery) -> Iterator[str]:
     yield "\n".join(lines)
     yield "![Where it fails](discovery.png)"
     yield (
-        "Left: the points over the two surest limits of the box; rings lie outside its other limits. Right: how the box "
-        "was peeled from all points, slice by slice; the square is the box that was chosen, as it holds the most failures "
-        "beyond those that as many points anywhere would hold. Coverage is the share of all failures that lie in the box, "
-        "density the share of its points that fail. “May be chance” is how often points without order would set such a "
-        "limit. Factors that are not named have no limit that is surer than chance."
+        "Left: the points over the two surest limits of the box; rings lie outside its other limits. Right: how the "
+        "box was peeled from all points, slice by slice; the square is the box that was chosen, as it holds the most "
+        "failures beyond those that as many points anywhere would hold. Coverage is the share of all failures that lie "
+        "in the box, density the share of its points that fail. “May be chance” is how often points without order would "
+        "set such a limit. Factors that are not named have no limit that is surer than chance."
     )
     yield f'Made by `corridor sweep discover {cases.result.name} --fails "{cases.condition.text}"`.'
 
