@@ -184,8 +184,8 @@ def _page(found: Discovery) -> Iterator[str]:
         "Left: the points over the two surest limits of the box; rings lie outside its other limits. Right: how the "
         "box was peeled from all points, slice by slice; the square is the box that was chosen, as it holds the most "
         "failures beyond those that as many points anywhere would hold. Coverage is the share of all failures that lie "
-        "in the box, density the share of its points that fail. “May be chance” is how often points without order would "
-        "set such a limit. Factors that are not named have no limit that is surer than chance."
+        "in the box, density the share of its points that fail. “May be chance” is how often points without order "
+        "would set such a limit. Factors that are not named have no limit that is surer than chance."
     )
     yield f'Made by `corridor sweep discover {cases.result.name} --fails "{cases.condition.text}"`.'
 

@@ -192,9 +192,8 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
     panel.set_xlabel(_short(outcome), size=8.5, color=INK)
     low, high = _tornado_span(rows)
     longest = max(len(effect.axis.called(part)) for effect in rows for part in (0, len(effect.axis.parts) - 1))
-    share = min(
-        0.4, (LETTER * longest + 0.1) / (WIDTH - left - 0.5)
-    )  # of the width, on each side, for the names of ends
+    # the share of the width that the names of the ends take on each side
+    share = min(0.4, (LETTER * longest + 0.1) / (WIDTH - left - 0.5))
     room = share / (1 - 2 * share) * (high - low or 1)
     panel.set_xlim(low - room, high + room)
     for row, effect in enumerate(rows):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pandas as pd
 from click.testing import Result
 
@@ -40,6 +43,16 @@ def lay_out(folder: Path, sweep: str = SWEEP) -> Path:
 def runs(folder: Path) -> pd.DataFrame:
     """The exported table of runs."""
     return pd.read_parquet(folder / "results" / "tiny" / "runs.parquet")
+
+
+def documented(text: str, kind: str) -> Any:
+    """What a command printed with --json, if it has the form that is documented under this name."""
+    schema = json.loads((ROOT / "docs" / "sweep-results.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = json.loads(text)
+    jsonschema.validate(found, {**schema, "oneOf": [{"$ref": f"#/$defs/{kind}"}]})
+    jsonschema.validate(found, schema)  # it has no other of the forms
+    return found
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:

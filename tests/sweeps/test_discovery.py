@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from sim.show.discovery import boxes_frame, limit_in_words, plot_discovery, sent
 from sim.study import BadStudyError
 from sim.sweeps import SweepResult, Varied
 from sim.sweeps.discovery import cases_of, discover, read_condition
+from tests.sweeps.sweeping import documented
 
 SMALL = Path(__file__).parents[1] / "user" / "small.yaml"
 COLUMN, UNFINISHED = "transit.p90[trade/over]", "unfinished[trade/over]"
@@ -200,7 +200,7 @@ def call(folder, corridor):
 def test_a_sweep_is_searched_by_a_figure_that_its_file_does_not_name(call, tmp_path):
     done = call("sweep", "discover", "papers", "--fails", "transit.mean[trade/over] > 9 d", "--json")
     assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)
+    found = documented(done.stdout, "discovery")
     assert found["points"] == 40
     first = found["boxes"][0]
     assert "papers at East Port is above" in first["sentence"]

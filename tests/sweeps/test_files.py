@@ -12,6 +12,7 @@ import sim
 from sim.cli import corridor
 from sim.scenario.faults import ScenarioError
 from sim.sweeps import SweepPlan, read_sweep
+from tests.sweeps.sweeping import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests" / "user" / "small.yaml"
@@ -339,7 +340,7 @@ def test_a_doubtful_value_whose_range_makes_faults_is_left_out_and_told(folder: 
     assert "Left out, as an end of their ranges makes no sound scenario" in shown.stdout
     assert path in shown.stdout
     found = CliRunner().invoke(corridor, ["sweep", "s.yaml", "--dry-run", "--json"])
-    assert json.loads(found.stdout)["unsound"] == {path: why}
+    assert documented(found.stdout, "dry_run")["unsound"] == {path: why}
 
 
 @pytest.mark.usefixtures("too_shallow")
@@ -349,7 +350,7 @@ def test_what_is_left_out_is_on_the_page(folder: Path) -> None:
     done = CliRunner().invoke(corridor, ["sweep", "s.yaml", "--workers", "1", "--json"])
     assert done.exit_code == 0, done.output
     page = (folder / "results" / "s" / "README.md").read_text(encoding="utf-8")
-    [(path, why)] = json.loads(done.stdout)["unsound"].items()
+    [(path, why)] = documented(done.stdout, "sweep")["unsound"].items()
     assert f"| `{path}` | {why} |" in page
 
 

@@ -25,6 +25,7 @@ from scipy import stats
 import sim
 from sim.sweeps.levers import Choice, Goal, Problem
 from sim.sweeps.optimise import Verdict, looks, searched, seek
+from tests.sweeps.sweeping import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMN = "transit.p90[trade/over]"
@@ -360,7 +361,8 @@ def test_what_is_shown_and_saved(corridor: Corridor, folder: Path, undisturbed: 
         *(f"{name}.{kind}" for name in ("candidates", "runs", "failures") for kind in ("csv", "parquet")),
         *("README.md", "optimise.json", "cost-and-outcome.png", "cost-and-outcome.svg", "ledger.sqlite"),
     }
-    shown = json.loads(corridor("optimise", file, "--json").stdout)  # nothing is left to run
+    shown = documented(corridor("optimise", file, "--json").stdout, "optimisation")  # nothing is left to run
+    documented(corridor("optimise", file, "--dry-run", "--json").stdout, "optimisation_dry_run")
     assert shown["winner"]["cost"] == undisturbed.winner["cost"]
     assert shown == json.loads((saved / "optimise.json").read_text(encoding="utf-8"))
     assert [row["cost"] for row in shown["candidates"]] == sorted(undisturbed.candidates["cost"])

@@ -18,6 +18,7 @@ from sim.study import BadStudyError
 from sim.sweeps import SweepResult, Varied, read_sweep
 from sim.sweeps.points import points, sampled
 from sim.sweeps.sensitivity import CLEAR, LIKELY, WITHIN, indices, survivors
+from tests.sweeps.sweeping import documented
 
 SMALL = Path(__file__).parents[1] / "user" / "small.yaml"
 LINKS = ("hub-east-port", "west-port-market", "hub-junction", "junction-market", "crossing")
@@ -229,7 +230,7 @@ def test_a_stage_of_a_study_goes_on_with_its_study_only(call, folder):
 def test_a_study_screens_weighs_and_goes_on_where_it_was(call, tmp_path):
     first = call("sensitivity", "study.yaml", "--workers", 1, "--json")
     assert first.exit_code == 0, first.output
-    found = json.loads(first.stdout)
+    found = documented(first.stdout, "study")
     assert found["survivors"] == ["papers"]
     assert {line["factor"] for line in found["shares"]} == {"papers", "realisation"}
     folder = tmp_path / "results" / "study"

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 import sim
 from sim.cli import corridor
 from sim.sweeps.jsonschema import optimise_schema, sweep_schema
+from tests.sweeps.sweeping import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests" / "user" / "small.yaml"
@@ -105,7 +106,7 @@ def test_a_dry_run_counts_without_running(done: Path, tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "6 points, 12 runs; about " in " ".join(shown.stdout.split())
     assert not (tmp_path / "results").exists()
-    found = json.loads(call("sweep", done / "ships.yaml", "--dry-run", "--out", tmp_path, "--json").stdout)
+    found = documented(call("sweep", done / "ships.yaml", "--dry-run", "--out", tmp_path, "--json").stdout, "dry_run")
     assert (found["points"], found["runs"], found["done"]) == (6, 12, 0)
     assert found["seconds"] > 0
     size = (done / "results" / "ships" / "ledger.sqlite").stat().st_size
@@ -133,7 +134,7 @@ def test_status_export_plot_and_resume_take_name_folder_or_file(done: Path) -> N
         assert sweep(done, "status", target).stdout == (
             "ships: 12 of 12 runs done, 0 failed, 0 took too long, 0 missing\n"
         )
-    found = json.loads(sweep(done, "status", "ships", "--json").stdout)
+    found = documented(sweep(done, "status", "ships", "--json").stdout, "status")
     assert (found["ok"], found["missing"], found["errors"]) == (12, 0, [])
     assert sweep(done, "export", "ships").exit_code == 0
     assert sweep(done, "resume", "ships").exit_code == 0
