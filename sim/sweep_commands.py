@@ -166,8 +166,8 @@ def plot(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
     about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         result = read_results(folder, outcomes or None)
-    with unhurried():
-        page = save_page(result, folder)
+        with unhurried():
+            page = save_page(result, folder)
     click.echo(f"{result.name}: {page}", err=True)
 
 
@@ -209,12 +209,12 @@ def start(
 
     import sim
     from sim.show.progress import progress
-    from sim.show.sensitivity import indices_table, sensitivity_report
+    from sim.show.sensitivity import indices_table, save_indices
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
     from sim.sweeps import read_results, read_sweep, replicated, run_sweep
     from sim.sweeps.ledger import FILE
     from sim.sweeps.run import estimate
-    from sim.sweeps.sensitivity import KINDS
+    from sim.sweeps.sensitivity import KINDS, indices
 
     plan, console = read_sweep(file, sim.library()), Console()
     with ledger_errors():
@@ -240,7 +240,7 @@ def start(
         save_tables(result, folder)
         save_page(result, folder)
         if result.design in KINDS:
-            sensitivity_report(result, folder)
+            save_indices(indices(result), folder)
     click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
     table = indices_table if result.design in KINDS else sweep_table
     if as_json:

@@ -165,8 +165,8 @@ def _page(found: Discovery) -> Iterator[str]:
     yield f"# Where it fails: {cases.result.title}"
     scenarios = ", ".join(f"{title} (`{name}`)" for name, title in about["titles"].items())
     yield (
-        f"Of the points of the sweep `{cases.result.name}` ({scenarios}; design of kind {cases.result.design}; model "
-        f"`{about['model']}`), {_head(cases)}, which is: {describe(cases.condition.figure)}."
+        f"Sweep `{cases.result.name}` of {scenarios}, by a design of kind {cases.result.design}, model "
+        f"`{about['model']}`. {_head(cases)} ({describe(cases.condition.figure)})."
     )
     for sentence in sentences(found):
         yield f"**{sentence}**"
@@ -219,7 +219,8 @@ def plot_discovery(found: Discovery) -> Sheet:
         bottom = sheet.get_figheight() - HEAD - 0.75 - number * step - PANEL
         axes = sheet.panel(0.9, bottom, wide, PANEL)
         _points(axes, cases, box, left)
-        axes.set_title(fill(sentence, 88), size=8, weight="bold", color=INK, loc="left", pad=6)
+        kept_together = sentence.replace(" %", "\u00a0%")
+        axes.set_title(fill(kept_together, 88), size=8, weight="bold", color=INK, loc="left", pad=6)
         _peeling(sheet.panel(0.9 + wide + 0.85, bottom, SIDE, PANEL), box)
         left = left & ~box.inside
     return sheet

@@ -184,26 +184,24 @@ def _shares_key() -> Sequence[Artist]:
     ]  # fmt: skip
 
 
-def sensitivity_report(result: SweepResult, folder: Path, name: str = "indices") -> list[Path]:
-    """Write the indices of a Morris or Sobol sweep as CSV and Parquet, and their plot as PNG and SVG."""
-    return _save_indices(result, indices(result), folder, name)
-
-
-def _save_indices(result: SweepResult, table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+def save_indices(table: pd.DataFrame, folder: Path, name: str = "indices") -> list[Path]:
+    """Write a table of indices as CSV and Parquet."""
     files = [folder / f"{name}.{ending}" for ending in ("csv", "parquet")]
     fresh = [file.with_name(f".{file.name}.new") for file in files]
     table.to_csv(fresh[0], index=False, float_format="%.8g")  # Parquet has all digits
     table.to_parquet(fresh[1], index=False)
     for new, file in zip(fresh, files, strict=True):
         os.replace(new, file)
-    return files + write(plot_indices(result, table), folder / name)
+    return files
 
 
 def save_study(study: Study, folder: Path) -> Path:
     """Write indices, plots and the page of a study into its folder."""
-    _save_indices(study.screening, study.effects, folder, "screening")
+    save_indices(study.effects, folder, "screening")
+    write(plot_indices(study.screening, study.effects), folder / "screening")
     if study.weighing is not None and study.shares is not None:
-        _save_indices(study.weighing, study.shares, folder, "shares")
+        save_indices(study.shares, folder, "shares")
+        write(plot_indices(study.weighing, study.shares), folder / "shares")
     page = folder / "README.md"
     page.write_text("\n".join(_page(study)) + "\n", "utf-8")
     return page

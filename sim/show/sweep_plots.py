@@ -14,11 +14,13 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sim.show.sensitivity import EFFECTS_READING, SHARES_READING, plot_indices
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
 from sim.show.sweeps import OUTCOMES_SHOWN, told
 from sim.study import BadStudyError
 from sim.sweeps.effects import Axis, Effect, Interval, Samples, axes, effects, efficient, influence, level_text, samples
 from sim.sweeps.outcomes import FIGURES, ROUTE_FIGURES, unit_of
+from sim.sweeps.sensitivity import KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from sim.sweeps import SweepResult
 
 PAIRS_SHOWN = 3  # heat maps of one outcome
+PANELS_SHOWN = 12  # factors in the responses of one outcome
+BARS_SHOWN = 24  # factors in a tornado
 LINES_SHOWN = 6  # lines of one response
 MANY = 500  # points from which on they are a picture, and not a shape each, in an SVG
 CROWD = 9  # pixels within which two numbers would lie over each other
@@ -60,7 +64,17 @@ class AllThree(NamedTuple):
 
 
 def plots(result: SweepResult) -> Iterator[Plot]:
-    """All plots that a sweep allows, of its first outcomes."""
+    """All plots that a sweep allows, of its first outcomes.
+
+    Of a Morris or Sobol design its indices: their points come in rows of which each differs from the next in one factor
+    only, so that a mean over points is that of few rows, whatever the factor.
+    """
+    if result.design in KINDS:
+        reading = EFFECTS_READING if result.design == "morris" else SHARES_READING
+        if len(result.runs):
+            yield Plot("indices", reading, plot_indices(result))
+        yield from _trade_offs(result)
+        return
     factors = axes(result)
     for outcome in result.outcomes[:OUTCOMES_SHOWN]:
         if not factors or not samples(result, outcome).run.any():
@@ -84,6 +98,10 @@ def plots(result: SweepResult) -> Iterator[Plot]:
                 f"{named}: how it changes from the low to the high end of each factor. {_tornado_reading(result)}",
                 plot_tornado(result, outcome),
             )
+    yield from _trade_offs(result)
+
+
+def _trade_offs(result: SweepResult) -> Iterator[Plot]:
     for way, found in _all_three(result, ways(result)).items():
         if found is not None:
             sheet = _trade_off(result, way, found)
@@ -93,7 +111,10 @@ def plots(result: SweepResult) -> Iterator[Plot]:
 def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
     """An outcome over each factor, one panel a factor. Raises BadStudyError if nothing was varied."""
     outcome, factors = _asked(result, outcome)
-    table = samples(result, outcome)
+    table, every = samples(result, outcome), factors
+    if len(every) > PANELS_SHOWN:
+        largest = {effect.axis.name for effect in effects(result, outcome)[:PANELS_SHOWN]}
+        factors = [axis for axis in every if axis.name in largest]
     columns, each, gap = min(2, len(factors)), 2.3, 0.95 if table.grid and len(factors) > 1 else 0.6
     rows = math.ceil(len(factors) / columns)
     sheet = _sheet(
@@ -115,7 +136,7 @@ def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
         if promise is not None:
             panel.axhline(promise, color=GREY, linewidth=1, linestyle="--", zorder=1)
         _ticks(panel, axis, result.design == "grid")
-        _lines(panel, table, axis, _other(table, axis, factors))
+        _lines(panel, table, axis, _other(table, axis, every))
     return sheet
 
 
@@ -179,7 +200,7 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
     outcome, _ = _asked(result, outcome)
     if result.design == "list":
         raise BadStudyError("a list of points has no low and high end to compare")
-    rows = effects(result, outcome)
+    rows = effects(result, outcome)[:BARS_SHOWN]
     height = 0.62 * len(rows)
     sheet = _sheet(result, _title(result, outcome), _tornado_reading(result), HEAD + 0.35 + height + 0.5 + FOOT)
     left = 0.4 + min(3.2, 0.066 * max(len(effect.axis.label) for effect in rows))
@@ -317,6 +338,8 @@ def _asked(result: SweepResult, outcome: str | None) -> tuple[str, list[Axis]]:
         )
     if not factors:
         raise BadStudyError("no factor has two levels")
+    if result.design in KINDS:
+        raise BadStudyError(f"what moves an outcome in a design of kind {result.design} is told by its indices")
     return outcome, factors
 
 
@@ -389,6 +412,7 @@ def _line(outcome: str, mark: float) -> str:
 def _response_reading(result: SweepResult, outcome: str) -> str:
     mark = _promise(result, outcome)
     dashed = f" Dashed: {_line(outcome, mark)}." if mark is not None else ""
+    dashed += _most_of(result, PANELS_SHOWN)
     if result.design == "grid":
         several = len(axes(result)) > 1
         lines = "One line a level of the factor that matters most beside it, means over all others. " if several else ""
@@ -472,11 +496,18 @@ def _tornado_reading(result: SweepResult) -> str:
         return (
             "One factor at a time goes from the middle point of the grid to its low and its high end.\n"
             f"{_middle(result)} Lines: 95 % intervals of the change, by paired replications."
+            f"{_most_of(result, BARS_SHOWN)}"
         )
     return (
         "From the mean of all points to that of the points at the low and at the high end of each factor, all others\n"
-        "varied. Lines: 95 % intervals of the change."
+        f"varied. Lines: 95 % intervals of the change.{_most_of(result, BARS_SHOWN)}"
     )
+
+
+def _most_of(result: SweepResult, shown: int) -> str:
+    """That there are more factors than are shown, if there are."""
+    count = len(axes(result))
+    return f" Shown: the {shown} of {count} factors that change it most." if count > shown else ""
 
 
 def _middle(result: SweepResult) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import sim
 from sim.scenario.faults import ScenarioError
-from sim.show.sensitivity import indices_table, plot_indices, sensitivity_report, shares_in_words
+from sim.show.sensitivity import indices_table, plot_indices, save_indices, shares_in_words
 from sim.study import BadStudyError
 from sim.sweeps import SweepResult, Varied, read_sweep
 from sim.sweeps.points import points, sampled
@@ -190,8 +190,8 @@ def test_other_designs_and_other_samples_are_refused(tmp_path):
 def test_tables_and_plots_show_each_outcome(tmp_path):
     for design in ("{kind: morris, trajectories: 4}", "{kind: sobol, samples: 16}"):
         result = swept(plan_of(tmp_path, design), lambda x, r: 5 * x[:, 0] + noise()[r])
-        files = sensitivity_report(result, tmp_path)
-        assert [file.name for file in files] == [f"indices.{end}" for end in ("csv", "parquet", "png", "svg")]
+        files = save_indices(indices(result), tmp_path)
+        assert [file.name for file in files] == ["indices.csv", "indices.parquet"]
         saved = pd.read_parquet(tmp_path / "indices.parquet")
         pd.testing.assert_frame_equal(saved, indices(result), check_dtype=False)
         (axes,) = plot_indices(result).axes
@@ -250,7 +250,11 @@ def test_a_sweep_with_a_morris_design_ends_with_its_indices(call, tmp_path):
     assert "papers at East Port" in done.stdout
     assert "realisation" in done.stdout
     assert "within chance" in done.stdout
-    assert (tmp_path / "results" / "study" / "indices.csv").is_file()
+    folder = tmp_path / "results" / "study"
+    assert (folder / "indices.csv").is_file()
+    drawn = [file.name for file in (folder / "plots").glob("*.png")]
+    assert drawn == ["indices.png"]  # no means over points that differ in one factor only from each other
+    assert "](plots/indices.png)" in (folder / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
