@@ -49,6 +49,7 @@ bench-lock: $(VENV)/lock
 schema: $(VENV)/project
 	$(BIN)/corridor schema > scenarios/scenario.schema.json
 	$(BIN)/corridor schema --sweep > scenarios/sweeps/sweep.schema.json
+	$(BIN)/corridor schema --optimise > scenarios/optimise/optimise.schema.json
 
 docs: schema
 	$(BIN)/python docs/reference.py

@@ -237,6 +237,8 @@ def memory_table(keys: Iterable[str]) -> list[str]:
 def sweep_tables(repetitions: int) -> list[str]:
     """What a sweep adds to simulating, and what a large ledger asks."""
     parts = sweeps.parts(repetitions)
+    ours = [parts[name] for name in ("making the network", "sending the outcome", "writing the ledger")]
+    parts |= {"network, sending and ledger": sum(ours), "these and measuring": sum(ours) + parts["measuring"]}
     rows = [[name, f"{1e3 * seconds:.2f}", f"{seconds / parts['simulating']:.2%}"] for name, seconds in parts.items()]
     size = f"{sweeps.POINTS * sweeps.REPLICATIONS:,} runs in a ledger"
     one, two = sweeps.by_workers([1, 2]).values()

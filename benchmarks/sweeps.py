@@ -22,7 +22,7 @@ import numpy as np
 
 import sim
 from benchmarks.memory import peak
-from sim.measure import carried, essentials
+from sim.measure import essentials
 from sim.model import simulate
 from sim.network import build
 from sim.scenario.load import altered, load
@@ -56,15 +56,10 @@ def parts(repetitions: int) -> dict[str, float]:
     journal = simulate(network)
     done = work({scenario.name: scenario}, Job("key", scenario.name, changes, 0))
 
-    def measured() -> None:
-        flows = carried(network, journal)
-        teu = zip(flows["flow"], flows["route"], flows["teu_a_year"], strict=True)
-        figures(network, essentials(network, journal), teu)
-
     cpu, clock = writes(done, 20 * repetitions)
     return {
         "simulating": least(lambda: simulate(network), repetitions),
-        "measuring": least(measured, repetitions),
+        "measuring": least(lambda: figures(essentials(network, journal)), repetitions),
         "making the network": least(lambda: build(altered(scenario, changes)), repetitions) / REPLICATIONS,
         "sending the outcome": least(lambda: pickle.loads(pickle.dumps(done)), repetitions),
         "writing the ledger": cpu,

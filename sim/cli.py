@@ -555,17 +555,18 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
 
 
 @corridor.command()
-@click.option("--sweep", is_flag=True, help="That of sweep files.")
-def schema(sweep: bool) -> None:
+@click.option("--sweep", "of", flag_value="sweep", help="That of sweep files.")
+@click.option("--optimise", "of", flag_value="optimise", help="That of the files of `corridor optimise`.")
+def schema(of: str | None) -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    if sweep:
-        from sim.sweeps.jsonschema import sweep_schema
+    if of is None:
+        from sim.scenario.jsonschema import scenario_schema
 
-        print_json(sweep_schema())
+        print_json(scenario_schema())
         return
-    from sim.scenario.jsonschema import scenario_schema
+    from sim.sweeps.jsonschema import optimise_schema, sweep_schema
 
-    print_json(scenario_schema())
+    print_json(optimise_schema() if of == "optimise" else sweep_schema())
 
 
 def load_network(file: str, changes: Sequence[str]) -> Network:

@@ -69,7 +69,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Begin a sweep, or go on with it where it stopped. FILE is a sweep file, as in scenarios/sweeps/."""
-    start(file, out, dry_run, replications, workers, scheduler, again, as_json)
+    start(file, out / Path(file).stem, dry_run, replications, workers, scheduler, again, as_json)
 
 
 @sweep.command()
@@ -81,15 +81,12 @@ def run(
 @prints_json
 def resume(target: Path, workers: int | None, scheduler: str | None, again: bool, out: Path, as_json: bool) -> None:
     """Go on with a sweep that was stopped: SWEEP is its folder in the results, its name, or its file."""
-    from sim.sweeps.ledger import reading
-
     folder = folder_of(target, out)
-    with ledger_errors(), reading(folder) as ledger:
-        about = ledger.about()
+    about = about_of(folder, "sweep")
     file = Path(about["file"])
     if not file.is_file() and not file.is_absolute():  # it was begun elsewhere, with its results beside it
         file = folder.parent.parent / file
-    start(str(file), folder.parent, False, about["replications"], workers, scheduler, again, as_json)
+    start(str(file), folder, False, about["replications"], workers, scheduler, again, as_json)
 
 
 @sweep.command()
@@ -120,13 +117,22 @@ def status(target: Path, out: Path, as_json: bool) -> None:
 @takes_out
 def rescue(target: Path, to: Path | None, out: Path) -> None:
     """Copy what can still be read of a damaged ledger, to go on with the copy."""
+    from sim.sweeps.ledger import reading
     from sim.sweeps.ledger import rescue as copy
+    from sim.sweeps.run import maker
 
     folder = folder_of(target, out)
     copied = (to or folder.parent / "rescued") / folder.name
     with ledger_errors():
         runs = copy(folder, copied)
-    click.echo(f"{runs} runs are in {copied}{os.sep}; go on with: corridor sweep resume {copied}", err=True)
+        with reading(copied) as ledger:
+            about = ledger.about()
+    further = {
+        "sweep": f"go on with: corridor sweep resume {copied}",
+        "optimise": f"go on with: corridor optimise {about['file']} --out {copied.parent}",
+        "sensitivity": f"move them to {folder}{os.sep} and go on with: corridor sensitivity {about['file']}",
+    }
+    click.echo(f"{runs} runs are in {copied}{os.sep}; {further[maker(about)]}", err=True)
 
 
 @sweep.command()
@@ -139,6 +145,7 @@ def export(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
     from sim.sweeps import read_results
 
     folder = folder_of(target, out)
+    about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         result = read_results(folder, outcomes or None)
     with unhurried():
@@ -156,10 +163,11 @@ def plot(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
     from sim.sweeps import read_results
 
     folder = folder_of(target, out)
+    about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         result = read_results(folder, outcomes or None)
-    with unhurried():
-        page = save_page(result, folder)
+        with unhurried():
+            page = save_page(result, folder)
     click.echo(f"{result.name}: {page}", err=True)
 
 
@@ -177,6 +185,7 @@ def discover(target: Path, fails: str, boxes: int, out: Path, as_json: bool) -> 
     from sim.sweeps.discovery import discover, read_cases
 
     folder, console = folder_of(target, out), Console()
+    about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         found = discover(read_cases(folder, fails), boxes)
     with unhurried():
@@ -187,7 +196,7 @@ def discover(target: Path, fails: str, boxes: int, out: Path, as_json: bool) -> 
 
 def start(
     file: str,
-    out: Path,
+    folder: Path,
     dry_run: bool,
     replications: int | None,
     workers: int | None,
@@ -195,20 +204,19 @@ def start(
     again: bool,
     as_json: bool,
 ) -> None:
-    """Read a sweep file, do the runs that are missing, and show what came out."""
+    """Read a sweep file, do the runs that its folder does not have, and show what came out."""
     from rich.console import Console
 
     import sim
     from sim.show.progress import progress
-    from sim.show.sensitivity import indices_table, sensitivity_report
+    from sim.show.sensitivity import indices_table, save_indices
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
     from sim.sweeps import read_results, read_sweep, replicated, run_sweep
     from sim.sweeps.ledger import FILE
     from sim.sweeps.run import estimate
-    from sim.sweeps.sensitivity import KINDS
+    from sim.sweeps.sensitivity import KINDS, indices
 
-    plan = read_sweep(file, sim.library())
-    folder, console = out / plan.name, Console()
+    plan, console = read_sweep(file, sim.library()), Console()
     with ledger_errors():
         if replications is not None:
             plan = replicated(plan, replications)
@@ -232,10 +240,14 @@ def start(
         save_tables(result, folder)
         save_page(result, folder)
         if result.design in KINDS:
-            sensitivity_report(result, folder)
+            save_indices(indices(result), folder)
     click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
     table = indices_table if result.design in KINDS else sweep_table
-    print_json(sweep_json(result)) if as_json else console.print(table(result, console.width))
+    if as_json:
+        for piece in sweep_json(result):
+            click.echo(piece, nl=False)
+    else:
+        console.print(table(result, console.width))
     if interrupted:
         raise SweepStopped(result, folder)
     if len(result.failures):
@@ -273,6 +285,21 @@ def folder_of(target: Path, out: Path) -> Path:
             f'no sweep "{name}" in {out}{os.sep}; {there}' + (f'; did you mean "{near}"?' if near else "")
         )
     return out / name
+
+
+def about_of(folder: Path, *commands: str) -> dict[str, Any]:
+    """What the ledger of a folder says of its sweep, which must be one of these commands: others have files of their
+    own there."""
+    from sim.sweeps.ledger import reading
+    from sim.sweeps.run import maker
+
+    with ledger_errors(), reading(folder) as ledger:
+        about = ledger.about()
+    if (command := maker(about)) not in commands:
+        what = {"optimise": "an optimisation", "sensitivity": "a stage of a study of sensitivity", "sweep": "a sweep"}
+        other = f"corridor {command} {about['file']} goes on with it, and writes its tables and its page"
+        raise click.UsageError(f"{folder}{os.sep} holds {what[command]}: {other}")
+    return about
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from typing import Literal
 
 Dimension = Literal[
@@ -149,6 +150,7 @@ def show(value: float, unit: str, dimension: Dimension) -> str:
     return f"{number} {unit}"
 
 
+@lru_cache(maxsize=1000)
 def normal(unit: str) -> str:
     """The unit as it is listed in UNITS: single blanks, none around a slash or in brackets, "wagons" for "wagon"."""
     text = re.sub(r"\s*([/()])\s*", r"\1", " ".join(re.split(r"[\s·]+", unit.strip())))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sim.measure.facilities import HOURS_A_YEAR
 from sim.measure.ways import with_units
 from sim.model import Journal
-from sim.network import Network
+from sim.network import Itinerary, Network
 
 COLUMNS = ["flow", "route", "boxes", "mean", "teu_a_year"]
 
@@ -22,8 +23,14 @@ def carried(network: Network, journal: Journal) -> pd.DataFrame:
         start, end = journal.units["released"][mine], journal.units["finished"][mine]
         inside = (start >= 0) & (start < run.length)
         days = (np.where(np.isnan(end), run.length + run.run_out, end) - start)[inside] / 24
-        units = np.count_nonzero((end >= 0) & (end < run.length))
-        cargo = network.model.cargo[network.model.demand[way.flow].cargo]
-        teu = units * cargo.teu * HOURS_A_YEAR / run.length
+        teu = teu_a_year(network, way, end)
         rows.append((way.flow, way.route, len(days), float(days.mean()) if len(days) else np.nan, teu))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def teu_a_year(network: Network, way: Itinerary, end: NDArray[np.float64]) -> float:
+    """What arrived within the measured period. end: hour at which each unit arrived."""
+    length = network.model.run.length
+    units = np.count_nonzero((end >= 0) & (end < length))
+    cargo = network.model.cargo[network.model.demand[way.flow].cargo]
+    return float(units * cargo.teu * HOURS_A_YEAR / length)

@@ -36,6 +36,11 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
     `known` is False where a leg has no freight in the scenario, or one that says nothing of this cargo, as USD a TEU of
     a wagon: it stands there with 0 USD.
     """
+    return pd.DataFrame(cost_rows(network, journal), columns=list(COSTS))
+
+
+def cost_rows(network: Network, journal: Journal) -> list[tuple[str, str, int, str, str, str, float, bool]]:
+    """The rows of `cost_frame`."""
     total: dict[tuple[str, str, int, str, str, str], tuple[float, bool]] = {}
     charters = chartered(network, journal)
     for number, way, mine in with_units(network, journal):
@@ -44,7 +49,7 @@ def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
             key = (way.flow, way.route, order, stage, kind, operator)
             before, all_known = total.get(key, (0.0, True))
             total[key] = before + usd, all_known and known
-    return pd.DataFrame([(*key, *value) for key, value in total.items()], columns=list(COSTS))
+    return [(*key, *value) for key, value in total.items()]
 
 
 def charged(network: Network, way: Itinerary) -> Iterator[tuple[int, float]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -34,8 +35,12 @@ def emission_frame(network: Network) -> pd.DataFrame:
     `empty_running` those that are reckoned with; of a hub the first and the last two are empty or NaN. `known` is False
     where the scenario has no factor for the km of a leg: these count with 0 kg.
     """
-    rows = [(way.flow, way.route, *row) for _, way in compared(network) for row in _emissions(network, way)]
-    return pd.DataFrame(rows, columns=list(EMISSIONS))
+    return pd.DataFrame(emission_rows(network), columns=list(EMISSIONS))
+
+
+def emission_rows(network: Network) -> list[tuple[Any, ...]]:
+    """The rows of `emission_frame`."""
+    return [(way.flow, way.route, *row) for _, way in compared(network) for row in _emissions(network, way)]
 
 
 def _emissions(network: Network, way: Itinerary) -> Iterator[tuple[object, ...]]:

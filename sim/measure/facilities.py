@@ -45,10 +45,9 @@ def facility_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, p
     return pd.DataFrame(rows), pd.concat(days, ignore_index=True)
 
 
-def facility_frame(network: Network, journal: Journal) -> pd.DataFrame:
-    """The first frame of `facility_frames` alone, in half of the time."""
-    rows = [row for row, *_ in _facilities(network, journal, _days(network))]
-    return pd.DataFrame(rows, columns=FACILITIES)
+def facility_rows(network: Network, journal: Journal) -> list[dict[str, Any]]:
+    """The rows of the first frame of `facility_frames`, by their columns."""
+    return [row for row, *_ in _facilities(network, journal, _days(network))]
 
 
 def _days(network: Network) -> Floats:
@@ -64,10 +63,12 @@ def _facilities(network: Network, journal: Journal, edges: Floats) -> Iterator[t
         place, facility = name.split("/", 1)
         kind = facility.split(" ")[0]
         requested, granted, busy_until, capacity = _uses(network, journal, index, place, kind)
-        busy = _hours_by_bin(granted, busy_until, edges)
+        since_granted = _hours_since(granted, edges)
         if kind == "yard":
             busy = _room_by_bin(journal, index, edges)
-        queue = _hours_by_bin(requested, granted, edges)
+        else:
+            busy = np.diff(since_granted - _hours_since(busy_until, edges))
+        queue = np.diff(_hours_since(requested, edges) - since_granted)
         asked = (requested >= 0) & (requested < length)
         row = {
             "place": place,
@@ -98,17 +99,12 @@ def _uses(
     return requested, granted, released, float(journal.capacities[index])
 
 
-def _hours_by_bin(starts: Floats, ends: Floats, edges: Floats) -> Floats:
-    """Hours of the spans [start, end] that fall into each bin: the difference of what lies before its edges."""
-
-    def before(t: Floats) -> Floats:
-        total = np.zeros(len(t))
-        for sign, at in ((1.0, np.sort(starts)), (-1.0, np.sort(ends))):
-            count = np.searchsorted(at, t)
-            total += sign * (count * t - np.concatenate([[0.0], np.cumsum(at)])[count])
-        return total
-
-    return np.diff(before(edges))
+def _hours_since(moments: Floats, edges: Floats) -> Floats:
+    """The hours from all moments before it to each edge. Those of starts less those of ends are the hours of the spans
+    between them that lie before an edge."""
+    at = np.sort(moments)
+    count = np.searchsorted(at, edges)
+    return np.asarray(count * edges - np.concatenate([[0.0], np.cumsum(at)])[count])
 
 
 def _room_by_bin(journal: Journal, index: int, edges: Floats) -> Floats:

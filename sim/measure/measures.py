@@ -7,15 +7,18 @@ unknown (NaN), and in the mean they stand with the days they have been under way
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sim.measure.carried import teu_a_year
 from sim.measure.causes import causes_and_stages
-from sim.measure.cost import cost_frame
-from sim.measure.emissions import emission_frame
-from sim.measure.facilities import facility_frame, facility_frames, fleet_frame, link_frame
+from sim.measure.cost import cost_frame, cost_rows
+from sim.measure.emissions import emission_frame, emission_rows
+from sim.measure.facilities import facility_frames, facility_rows, fleet_frame, link_frame
 from sim.measure.releases import releases
 from sim.measure.ways import released_within, with_units
 from sim.model import Journal
@@ -62,27 +65,30 @@ class Measures:
 
 @dataclass(frozen=True)
 class Essentials:
-    """Those of the frames of `Measures` that a sweep keeps figures of."""
+    """Rows of those frames of `Measures` that a sweep keeps figures of, and what was carried, in TEU a year, flow and
+    route by flow and route."""
 
-    routes: pd.DataFrame
-    facilities: pd.DataFrame
-    costs: pd.DataFrame
-    emissions: pd.DataFrame
+    routes: Sequence[Mapping[str, Any]]
+    facilities: Sequence[Mapping[str, Any]]
+    costs: Sequence[tuple[Any, ...]]  # with the columns COSTS
+    emissions: Sequence[tuple[Any, ...]]  # with the columns EMISSIONS
+    carried: Sequence[float]
 
 
 def essentials(network: Network, journal: Journal) -> Essentials:
-    """The same to the bit as `measure` gives, without the time that its other frames take."""
+    """The same to the bit as `measure` and `carried` give, without the time that their frames take."""
     return Essentials(
-        _transit(network, journal)[0],
-        facility_frame(network, journal),
-        cost_frame(network, journal),
-        emission_frame(network),
+        [row for row, _ in _transit(network, journal)],
+        facility_rows(network, journal),
+        cost_rows(network, journal),
+        emission_rows(network),
+        [teu_a_year(network, way, journal.units["finished"][mine]) for _, way, mine in with_units(network, journal)],
     )
 
 
 def measure(network: Network, journal: Journal) -> Measures:
     """All measures of one replication."""
-    routes, transit = _transit(network, journal)
+    routes, transit = _transit_frames(network, journal)
     causes, stages = causes_and_stages(network, journal)
     facilities, days = facility_frames(network, journal)
     return Measures(
@@ -100,9 +106,24 @@ def measure(network: Network, journal: Journal) -> Measures:
     )
 
 
-def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
-    run = network.model.run
+def _transit_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(routes, transit)"""
     rows, bins = [], []
+    for row, days in _transit(network, journal):
+        rows.append(row)
+        days = days[np.isfinite(days)]
+        days /= BIN_DAYS
+        counts = np.bincount(days.astype(int))
+        filled = np.flatnonzero(counts)
+        named = {"flow": row["flow"], "route": row["route"]}
+        bins.append(pd.DataFrame({**named, "day": filled * BIN_DAYS, "boxes": counts[filled]}))
+    empty = pd.DataFrame({"flow": [], "route": [], "day": [], "boxes": []})
+    return pd.DataFrame(rows), pd.concat(bins, ignore_index=True) if bins else empty
+
+
+def _transit(network: Network, journal: Journal) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """The row of each compared flow and route, and the transit days of its units; NaN: not arrived."""
+    run = network.model.run
     for _, way, mine in with_units(network, journal):
         inside = released_within(journal, mine, 0.0, run.length)
         released, finished = journal.units["released"][inside], journal.units["finished"][inside]
@@ -110,20 +131,12 @@ def _transit(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataF
         days /= 24
         age = run.length + run.run_out - released
         age /= 24
-        rows.append(_row(network, way.flow, way.route, days, age))
-        del age
-        days = days[np.isfinite(days)]
-        days /= BIN_DAYS
-        counts = np.bincount(days.astype(int))
-        filled = np.flatnonzero(counts)
-        bins.append(
-            pd.DataFrame({"flow": way.flow, "route": way.route, "day": filled * BIN_DAYS, "boxes": counts[filled]})
-        )
-    empty = pd.DataFrame({"flow": [], "route": [], "day": [], "boxes": []})
-    return pd.DataFrame(rows), pd.concat(bins, ignore_index=True) if bins else empty
+        row = _row(network, way.flow, way.route, days, age)
+        del age  # it takes much room
+        yield row, days
 
 
-def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: np.ndarray) -> dict[str, object]:
+def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: np.ndarray) -> dict[str, Any]:
     """One compared flow and route. days: transit days, NaN if not arrived; age: days from release to the run's end,
     which is used up."""
     flow = network.model.demand[flow_id]

@@ -7,10 +7,10 @@ their stops (a flow finds its chain of services on it, through the waypoints of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 
 import networkx as nx
@@ -40,6 +40,7 @@ class Section:
 
 
 Ways = dict[str, tuple[Section, ...]]  # service → sections from its first stop to its second
+LinkGraphs = Callable[[tuple[str, ...], int | None], "nx.Graph[str]"]  # of the links of these modes, and one gauge
 
 
 @dataclass(frozen=True)
@@ -108,18 +109,14 @@ def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, Chains, list[F
     """Ways of services, chains of services, and faults; where these hang on what is doubtful, there is none."""
     ways, faults = _find_ways(model, doubtful)
     carried, all_known = _find_carried(model, doubtful)
-
-    @cache
-    def serving(cargo: str, avoid: frozenset[str]) -> nx.Graph[str]:
-        return _service_graph(model, {name: way for name, way in ways.items() if cargo in carried[name]}, avoid)
-
+    graph_for = _service_graphs(model, ways, carried)
     chains: Chains = {}
     for name, flow in model.demand.items():
         if flow.origin == flow.destination:  # the check of the file tells that
             continue
         for route, path in _named(flow).items():
             rule = model.routes[route]
-            legs = _legs(serving(flow.cargo, frozenset(rule.avoid)), flow, rule)
+            legs = _legs(graph_for(flow.cargo, rule), flow, rule)
             if not isinstance(legs, str):
                 chains[name, route] = legs
             elif all_known:
@@ -154,9 +151,10 @@ def _find_ways(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, list[Faul
     """The way of each service. One that has none goes straight, and so do all if links are doubtful: a flow is then
     not refused for what may be a fault of a link alone."""
     sure = all(section != "links" for section, _ in doubtful)
+    graph_of = cache(partial(_link_graph, model))
     ways, faults = {}, []
     for name, service in model.services.items():
-        way = _way(model, service)
+        way = _way(model, service, graph_of)
         if way is None and sure and ("services", name) not in doubtful:
             faults.append(Fault(("services", name), _no_way(model, service), "key"))
         ways[name] = way if way and sure else (Section("", *service.stops),)
@@ -175,7 +173,7 @@ def _find_carried(model: Model, doubtful: frozenset[Path]) -> tuple[dict[str, se
     return carried | {name: set(model.cargo) for name in carried if name in fleets | services}, known
 
 
-def _way(model: Model, service: Service) -> tuple[Section, ...] | None:
+def _way(model: Model, service: Service, graph_of: LinkGraphs) -> tuple[Section, ...] | None:
     """The shortest way between the two stops, over `via`, on one mode if there is one, on one gauge for trains.
 
     A service that says how long it takes needs no links: it goes straight where there are none.
@@ -183,7 +181,7 @@ def _way(model: Model, service: Service) -> tuple[Section, ...] | None:
     first, second = service.stops
     gauges: tuple[int | None, ...] = (1435, 1520) if service.kind == "trains" else (None,)
     for modes in MODES[service.kind]:
-        ways = [_shortest(model, [first, *service.via, second], modes, gauge) for gauge in gauges]
+        ways = [_shortest(graph_of(modes, gauge), [first, *service.via, second]) for gauge in gauges]
         found = [way for way in ways if way is not None]
         if found:
             return min(found, key=lambda way: sum(model.links[s.link].distance for s in way))
@@ -191,8 +189,7 @@ def _way(model: Model, service: Service) -> tuple[Section, ...] | None:
     return (Section("", first, second),) if timed else None
 
 
-def _shortest(model: Model, points: list[str], modes: tuple[str, ...], gauge: int | None) -> tuple[Section, ...] | None:
-    graph = _link_graph(model, modes, gauge)
+def _shortest(graph: nx.Graph[str], points: list[str]) -> tuple[Section, ...] | None:
     try:
         places = _through(graph, points)
     except (nx.NetworkXNoPath, nx.NodeNotFound):
@@ -289,17 +286,23 @@ def _waypoints(flow: Flow, route: Route) -> list[str]:
     return [flow.origin, *via, flow.destination]
 
 
-def _service_graph(model: Model, ways: Ways, avoid: frozenset[str]) -> nx.Graph[str]:
-    graph: nx.Graph[str] = nx.Graph()
-    for name, way in ways.items():
-        touched = {name, *(p for s in way for p in (s.start, s.end))}
-        if touched & avoid:
-            continue
-        hours = hours_of(model, ways, name) + TRANSFER_H
-        a, b = model.services[name].stops
-        if not graph.has_edge(a, b) or graph[a][b]["hours"] > hours:
-            graph.add_edge(a, b, service=name, hours=hours)
-    return graph
+def _service_graphs(model: Model, ways: Ways, carried: dict[str, set[str]]) -> Callable[[str, Route], nx.Graph[str]]:
+    """The graph of the services that a kind of cargo may take on a route. `carried`: the kinds of each service."""
+    hours = {name: hours_of(model, ways, name) + TRANSFER_H for name in ways}
+    touched = {name: {name, *(p for s in way for p in (s.start, s.end))} for name, way in ways.items()}
+
+    @cache
+    def graph_of(cargo: str, avoid: frozenset[str]) -> nx.Graph[str]:
+        graph: nx.Graph[str] = nx.Graph()
+        for name in ways:
+            if cargo not in carried[name] or touched[name] & avoid:
+                continue
+            a, b = model.services[name].stops
+            if not graph.has_edge(a, b) or graph[a][b]["hours"] > hours[name]:
+                graph.add_edge(a, b, service=name, hours=hours[name])
+        return graph
+
+    return lambda cargo, route: graph_of(cargo, frozenset(route.avoid))
 
 
 def _oversized(model: Model, doubtful: frozenset[Path]) -> Iterable[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ def discovery_table(found: Discovery, width: int = 120) -> RenderableType:
             Column("factor", width=max(24, width - 50)), Column("limit"), Column("may be chance", justify="right")
         )
         for limit in box.limits:
-            table.add_row(limit.factor.label, _span(limit), f"{limit.p:.2g}" if limit.p >= 0.001 else "< 0.001")
+            table.add_row(limit.factor.label, _span(limit), _chance(limit))
         parts.append(table)
     return Group(*parts)
 
@@ -143,7 +143,7 @@ def discovery_json(found: Discovery) -> dict[str, Any]:
 
 
 def save_discovery(found: Discovery, folder: Path) -> list[Path]:
-    """Write limits and peeling as CSV, and a plot of the first boxes, into the folder of the sweep."""
+    """Write limits and peeling as CSV, a plot of the boxes, and a page with both, into the folder of the sweep."""
     import pandas as pd
 
     limits, steps = folder / "discovery.csv", folder / "discovery-peeling.csv"
@@ -153,7 +153,51 @@ def save_discovery(found: Discovery, folder: Path) -> list[Path]:
     ]
     whole = pd.concat(peelings) if peelings else pd.DataFrame(columns=["points", "failures", "coverage", "density"])
     whole.to_csv(steps, index=False, float_format="%.8g")
-    return [limits, steps, *write(plot_discovery(found), folder / "discovery")] if found.boxes else [limits, steps]
+    drawn = write(plot_discovery(found), folder / "discovery") if found.boxes else []
+    page = folder / "discovery.md"
+    page.write_text("\n\n".join(_page(found)) + "\n", encoding="utf-8")
+    return [page, limits, steps, *drawn]
+
+
+def _page(found: Discovery) -> Iterator[str]:
+    """The boxes in words, with the chance of each limit, the plot, and how they were found."""
+    cases, about = found.cases, found.cases.result.about
+    yield f"# Where it fails: {cases.result.title}"
+    scenarios = ", ".join(f"{title} (`{name}`)" for name, title in about["titles"].items())
+    yield (
+        f"Sweep `{cases.result.name}` of {scenarios}, by a design of kind {cases.result.design}, model "
+        f"`{about['model']}`. {_head(cases)} ({describe(cases.condition.figure)})."
+    )
+    for sentence in sentences(found):
+        yield f"**{sentence}**"
+    if not found.boxes:
+        return
+    lines = ["| box | factor | range of the sweep | it fails at | may be chance |", "|---|---|---|---|---:|"]
+    lines += [
+        f"| {number} | {limit.factor.label} | {_varied(limit.factor)} | {_span(limit)} | {_chance(limit)} |"
+        for number, box in enumerate(found.boxes, 1)
+        for limit in box.limits
+    ]
+    yield "\n".join(lines)
+    yield "![Where it fails](discovery.png)"
+    yield (
+        "Left: the points over the two surest limits of the box; rings lie outside its other limits. Right: how the "
+        "box was peeled from all points, slice by slice; the square is the box that was chosen, as it holds the most "
+        "failures beyond those that as many points anywhere would hold. Coverage is the share of all failures that lie "
+        "in the box, density the share of its points that fail. “May be chance” is how often points without order "
+        "would set such a limit. Factors that are not named have no limit that is surer than chance."
+    )
+    yield f'Made by `corridor sweep discover {cases.result.name} --fails "{cases.condition.text}"`.'
+
+
+def _varied(factor: Varied) -> str:
+    if factor.levels or factor.low is None or factor.high is None:
+        return ", ".join(f"{level}" if isinstance(level, str) else f"{level:g}" for level in factor.levels)
+    return f"{factor.low:g} to {factor.high:g}".replace("-", "−")
+
+
+def _chance(limit: Limit) -> str:
+    return f"{limit.p:.2g}" if limit.p >= 0.001 else "< 0.001"
 
 
 def plot_discovery(found: Discovery) -> Sheet:
@@ -175,7 +219,8 @@ def plot_discovery(found: Discovery) -> Sheet:
         bottom = sheet.get_figheight() - HEAD - 0.75 - number * step - PANEL
         axes = sheet.panel(0.9, bottom, wide, PANEL)
         _points(axes, cases, box, left)
-        axes.set_title(fill(sentence, 88), size=8, weight="bold", color=INK, loc="left", pad=6)
+        kept_together = sentence.replace(" %", "\u00a0%")
+        axes.set_title(fill(kept_together, 88), size=8, weight="bold", color=INK, loc="left", pad=6)
         _peeling(sheet.panel(0.9 + wide + 0.85, bottom, SIDE, PANEL), box)
         left = left & ~box.inside
     return sheet

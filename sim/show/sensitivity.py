@@ -15,7 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, Sheet, write
-from sim.show.sweeps import records
+from sim.show.sweeps import records, unsound
 from sim.show.tables import number, plain_table
 from sim.sweeps.outcomes import describe
 from sim.sweeps.points import REALISATION
@@ -117,7 +117,7 @@ def plot_indices(result: SweepResult, table: pd.DataFrame | None = None) -> Shee
         named = rows.set_index("factor", drop=False).loc[[*factors, REALISATION]]
         (_draw_effects if effects else _draw_shares)(axes, named)
         axes.set_ylim(len(named) - 0.4, -0.6)
-        labels = [fill(titles[name], 44) for name in named.index] if column == 0 else []
+        labels = [fill(titles[name], 48) for name in named.index] if column == 0 else []
         axes.set_yticks(range(len(named)), labels or [""] * len(named), size=7.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=PALE, linewidth=0.5)
@@ -184,26 +184,24 @@ def _shares_key() -> Sequence[Artist]:
     ]  # fmt: skip
 
 
-def sensitivity_report(result: SweepResult, folder: Path, name: str = "indices") -> list[Path]:
-    """Write the indices of a Morris or Sobol sweep as CSV and Parquet, and their plot as PNG and SVG."""
-    return _save_indices(result, indices(result), folder, name)
-
-
-def _save_indices(result: SweepResult, table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+def save_indices(table: pd.DataFrame, folder: Path, name: str = "indices") -> list[Path]:
+    """Write a table of indices as CSV and Parquet."""
     files = [folder / f"{name}.{ending}" for ending in ("csv", "parquet")]
     fresh = [file.with_name(f".{file.name}.new") for file in files]
     table.to_csv(fresh[0], index=False, float_format="%.8g")  # Parquet has all digits
     table.to_parquet(fresh[1], index=False)
     for new, file in zip(fresh, files, strict=True):
         os.replace(new, file)
-    return files + write(plot_indices(result, table), folder / name)
+    return files
 
 
 def save_study(study: Study, folder: Path) -> Path:
     """Write indices, plots and the page of a study into its folder."""
-    _save_indices(study.screening, study.effects, folder, "screening")
+    save_indices(study.effects, folder, "screening")
+    write(plot_indices(study.screening, study.effects), folder / "screening")
     if study.weighing is not None and study.shares is not None:
-        _save_indices(study.weighing, study.shares, folder, "shares")
+        save_indices(study.shares, folder, "shares")
+        write(plot_indices(study.weighing, study.shares), folder / "shares")
     page = folder / "README.md"
     page.write_text("\n".join(_page(study)) + "\n", "utf-8")
     return page
@@ -348,6 +346,8 @@ def _left_out_words(study: Study) -> Iterator[str]:
     yield from (f"- {line}" for line in lost)
     if not lost:
         yield "- No run: all gave all figures."
+    for part in unsound(study.screening):
+        yield f"\n{part}\n"
     effects = study.effects
     alive = effects[effects["standing"].isin((CLEAR, LIKELY))]["factor"].unique()
     beyond = [name for name in map(str, alive) if name not in study.survivors]

@@ -14,11 +14,13 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sim.show.sensitivity import EFFECTS_READING, SHARES_READING, plot_indices
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
 from sim.show.sweeps import OUTCOMES_SHOWN, told
 from sim.study import BadStudyError
 from sim.sweeps.effects import Axis, Effect, Interval, Samples, axes, effects, efficient, influence, level_text, samples
 from sim.sweeps.outcomes import FIGURES, ROUTE_FIGURES, unit_of
+from sim.sweeps.sensitivity import KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from sim.sweeps import SweepResult
 
 PAIRS_SHOWN = 3  # heat maps of one outcome
+PANELS_SHOWN = 12  # factors in the responses of one outcome
+BARS_SHOWN = 24  # factors in a tornado
 LINES_SHOWN = 6  # lines of one response
 MANY = 500  # points from which on they are a picture, and not a shape each, in an SVG
 CROWD = 9  # pixels within which two numbers would lie over each other
@@ -37,6 +41,7 @@ LISTED = 14  # points of the efficient set that are named
 KEPT = 90.0  # % of the boxes within the published time: then the promise counts as kept
 MARKERS = "osD^vP"
 READING = 124  # letters of a line below the title
+LETTER = 0.066  # inches that a letter of the smallest text takes at most
 KEY = 0.88  # inches from the top to the legend, below two lines of reading
 
 
@@ -48,8 +53,28 @@ class Plot(NamedTuple):
     figure: Figure
 
 
+class AllThree(NamedTuple):
+    """Days, USD and CO2e of a way: the figure of the days, the three outcomes, the estimates of each by point, and
+    which points have all."""
+
+    days: str
+    names: list[str]
+    estimates: dict[str, pd.DataFrame]
+    kept: NDArray[np.bool_]
+
+
 def plots(result: SweepResult) -> Iterator[Plot]:
-    """All plots that a sweep allows, of its first outcomes."""
+    """All plots that a sweep allows, of its first outcomes.
+
+    Of a Morris or Sobol design its indices: their points come in rows of which each differs from the next in one factor
+    only, so that a mean over points is that of few rows, whatever the factor.
+    """
+    if result.design in KINDS:
+        reading = EFFECTS_READING if result.design == "morris" else SHARES_READING
+        if len(result.runs):
+            yield Plot("indices", reading, plot_indices(result))
+        yield from _trade_offs(result)
+        return
     factors = axes(result)
     for outcome in result.outcomes[:OUTCOMES_SHOWN]:
         if not factors or not samples(result, outcome).run.any():
@@ -73,16 +98,23 @@ def plots(result: SweepResult) -> Iterator[Plot]:
                 f"{named}: how it changes from the low to the high end of each factor. {_tornado_reading(result)}",
                 plot_tornado(result, outcome),
             )
-    for way in ways(result):
-        if _all_three(result, way) is None:
-            continue
-        yield Plot(f"trade-off-{_slug(way)}", f"{result.title_of_way(way)}. {TRADE_OFF}", plot_trade_off(result, way))
+    yield from _trade_offs(result)
+
+
+def _trade_offs(result: SweepResult) -> Iterator[Plot]:
+    for way, found in _all_three(result, ways(result)).items():
+        if found is not None:
+            sheet = _trade_off(result, way, found)
+            yield Plot(f"trade-off-{_slug(way)}", f"{result.title_of_way(way)}. {TRADE_OFF}", sheet)
 
 
 def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
     """An outcome over each factor, one panel a factor. Raises BadStudyError if nothing was varied."""
     outcome, factors = _asked(result, outcome)
-    table = samples(result, outcome)
+    table, every = samples(result, outcome), factors
+    if len(every) > PANELS_SHOWN:
+        largest = {effect.axis.name for effect in effects(result, outcome)[:PANELS_SHOWN]}
+        factors = [axis for axis in every if axis.name in largest]
     columns, each, gap = min(2, len(factors)), 2.3, 0.95 if table.grid and len(factors) > 1 else 0.6
     rows = math.ceil(len(factors) / columns)
     sheet = _sheet(
@@ -104,7 +136,7 @@ def plot_response(result: SweepResult, outcome: str | None = None) -> Figure:
         if promise is not None:
             panel.axhline(promise, color=GREY, linewidth=1, linestyle="--", zorder=1)
         _ticks(panel, axis, result.design == "grid")
-        _lines(panel, table, axis, _other(table, axis, factors))
+        _lines(panel, table, axis, _other(table, axis, every))
     return sheet
 
 
@@ -157,8 +189,9 @@ def plot_heat_map(
         grid = np.arange(len(first.parts)) + 0.5, np.arange(len(second.parts)) + 0.5
         panel.contour(*grid, np.ma.masked_invalid(values), levels=[mark], colors="#0072B2", linewidths=2.5)
         _key(sheet, [Line2D([], [], color="#0072B2", linewidth=2.5, label=_line(outcome, mark))])
-    bar = sheet.panel(WIDTH - 0.95, FOOT + 0.5, 0.14, height)
-    sheet.colorbar(image, cax=bar).set_label(_short(outcome), size=8.5)
+    if len(np.unique(values[np.isfinite(values)])) > 1:
+        bar = sheet.panel(WIDTH - 0.95, FOOT + 0.5, 0.14, height)
+        sheet.colorbar(image, cax=bar).set_label(_short(outcome), size=8.5)
     return sheet
 
 
@@ -167,19 +200,23 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
     outcome, _ = _asked(result, outcome)
     if result.design == "list":
         raise BadStudyError("a list of points has no low and high end to compare")
-    rows = effects(result, outcome)
+    rows = effects(result, outcome)[:BARS_SHOWN]
     height = 0.62 * len(rows)
     sheet = _sheet(result, _title(result, outcome), _tornado_reading(result), HEAD + 0.35 + height + 0.5 + FOOT)
     left = 0.4 + min(3.2, 0.066 * max(len(effect.axis.label) for effect in rows))
     panel = sheet.panel(left, FOOT + 0.45, WIDTH - left - 0.5, height)
     panel.set_ylim(len(rows) - 0.4, -0.6)
-    panel.set_yticks(range(len(rows)), [shorten(effect.axis.label, 48) for effect in rows], size=8.5)
+    panel.set_yticks(range(len(rows)), [shorten(effect.axis.label, 48, placeholder=" …") for effect in rows], size=8.5)
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)
     panel.grid(axis="x", color=PALE, linewidth=0.6)
     panel.set_xlabel(_short(outcome), size=8.5, color=INK)
     low, high = _tornado_span(rows)
-    panel.set_xlim(low - 0.24 * (high - low or 1), high + 0.24 * (high - low or 1))
+    longest = max(len(effect.axis.called(part)) for effect in rows for part in (0, len(effect.axis.parts) - 1))
+    # the share of the width that the names of the ends take on each side
+    share = min(0.4, (LETTER * longest + 0.1) / (WIDTH - left - 0.5))
+    room = share / (1 - 2 * share) * (high - low or 1)
+    panel.set_xlim(low - room, high + room)
     for row, effect in enumerate(rows):
         _tornado_row(panel, row, effect)
     ends = [Patch(color=PALETTE[0], label="to the low end"), Patch(color=PALETTE[1], label="to the high end")]
@@ -205,9 +242,13 @@ def plot_trade_off(result: SweepResult, way: str | None = None) -> Figure:
     way = way or next(iter(known), "")
     if way not in known:
         raise BadStudyError(f'"{way}" is no flow and route with outcomes; there are: {", ".join(known) or "none"}')
-    found = _all_three(result, way)
+    found = _all_three(result, [way])[way]
     if found is None:
         raise BadStudyError(f"fewer than two points have days, USD and CO2e of {way}")
+    return _trade_off(result, way, found)
+
+
+def _trade_off(result: SweepResult, way: str, found: AllThree) -> Figure:
     days, names, table, kept = found
     points = table[names[0]].index.to_numpy()[kept]
     values = np.column_stack([table[name]["value"].to_numpy(float)[kept] for name in names])
@@ -297,6 +338,8 @@ def _asked(result: SweepResult, outcome: str | None) -> tuple[str, list[Axis]]:
         )
     if not factors:
         raise BadStudyError("no factor has two levels")
+    if result.design in KINDS:
+        raise BadStudyError(f"what moves an outcome in a design of kind {result.design} is told by its indices")
     return outcome, factors
 
 
@@ -369,6 +412,7 @@ def _line(outcome: str, mark: float) -> str:
 def _response_reading(result: SweepResult, outcome: str) -> str:
     mark = _promise(result, outcome)
     dashed = f" Dashed: {_line(outcome, mark)}." if mark is not None else ""
+    dashed += _most_of(result, PANELS_SHOWN)
     if result.design == "grid":
         several = len(axes(result)) > 1
         lines = "One line a level of the factor that matters most beside it, means over all others. " if several else ""
@@ -432,7 +476,8 @@ def _span(table: Samples) -> tuple[float, float]:
         return least, most
     room = most - least or abs(most) or 1.0
     ends = np.concatenate([value, low, high])
-    return max(float(np.nanmin(ends)), least - room), min(float(np.nanmax(ends)), most + room)
+    bottom = max(float(np.nanmin(ends)), least - room)
+    return bottom if least < 0 else max(0.0, bottom), min(float(np.nanmax(ends)), most + room)
 
 
 # --- heat map, tornado, trade-off ---
@@ -451,11 +496,18 @@ def _tornado_reading(result: SweepResult) -> str:
         return (
             "One factor at a time goes from the middle point of the grid to its low and its high end.\n"
             f"{_middle(result)} Lines: 95 % intervals of the change, by paired replications."
+            f"{_most_of(result, BARS_SHOWN)}"
         )
     return (
         "From the mean of all points to that of the points at the low and at the high end of each factor, all others\n"
-        "varied. Lines: 95 % intervals of the change."
+        f"varied. Lines: 95 % intervals of the change.{_most_of(result, BARS_SHOWN)}"
     )
+
+
+def _most_of(result: SweepResult, shown: int) -> str:
+    """That there are more factors than are shown, if there are."""
+    count = len(axes(result))
+    return f" Shown: the {shown} of {count} factors that change it most." if count > shown else ""
 
 
 def _middle(result: SweepResult) -> str:
@@ -510,19 +562,20 @@ def _tornado_row(panel: Axes, row: int, effect: Effect) -> None:
     panel.plot([centre, centre], [row - 0.36, row + 0.36], color=INK, linewidth=1.2, zorder=3)
 
 
-def _all_three(
-    result: SweepResult, way: str
-) -> tuple[str, list[str], dict[str, pd.DataFrame], NDArray[np.bool_]] | None:
-    """Days, USD and CO2e of a way: the figure of the days, the three outcomes, the estimates of each by point, and
-    which points have all; None if not even two have."""
-    days = _days(result, way)
-    names = [f"{days}[{way}]", f"cost[{way}]", f"emissions[{way}]"]
-    estimates = result.asking(names).estimates()
-    table = {
-        name: estimates[estimates["outcome"] == name].set_index("point")[["value", "low", "high"]] for name in names
-    }
-    kept = np.isfinite(np.column_stack([table[name]["value"].to_numpy(float) for name in names])).all(axis=1)
-    return (days, names, table, kept) if kept.sum() > 1 else None
+def _all_three(result: SweepResult, ways: Sequence[str]) -> dict[str, AllThree | None]:
+    """Days, USD and CO2e of each way; None if not even two points have all three."""
+    days = {way: _days(result, way) for way in ways}
+    names = {way: [f"{days[way]}[{way}]", f"cost[{way}]", f"emissions[{way}]"] for way in ways}
+    if not ways:
+        return {}
+    estimates = result.asking([name for own in names.values() for name in own]).estimates()
+    tables = {name: own.set_index("point")[["value", "low", "high"]] for name, own in estimates.groupby("outcome")}
+    found: dict[str, AllThree | None] = {}
+    for way, own in names.items():
+        table = {name: tables[name] for name in own}
+        kept = np.isfinite(np.column_stack([table[name]["value"].to_numpy(float) for name in own])).all(axis=1)
+        found[way] = AllThree(days[way], own, table, kept) if kept.sum() > 1 else None
+    return found
 
 
 def _days(result: SweepResult, way: str) -> str:
@@ -565,7 +618,7 @@ def _efficient_set(
     figures = [f"{d:.1f} d, {u:,.0f} USD, {g:,.0f} kg" for d, u, g in values[shown]]
     for line, (levels, amounts) in enumerate(zip(said, figures, strict=True)):
         y = (top - 0.3 * line) / up
-        sheet.text(5.75 / across, y, shorten(levels, 62, placeholder=" …"), size=7.5, color=INK, va="top")
+        sheet.text(5.75 / across, y, shorten(levels, 48, placeholder=" …"), size=7.5, color=INK, va="top")
         sheet.text(5.87 / across, y - 0.13 / up, amounts, size=7, color=GREY, va="top")
     if len(chosen) > LISTED:
         sheet.text(5.75 / across, (top - 0.3 * LISTED) / up, f"and {len(chosen) - LISTED} more", size=7.5, color=GREY)
@@ -578,5 +631,6 @@ def _levels(result: SweepResult, row: pd.Series[Any]) -> str:
         level = row[factor.name]
         if level == level and level is not None:
             unit = "×" if factor.how == "times" and not factor.unit else factor.unit
-            parts.append(f"{factor.name} {level_text(level)} {unit}".rstrip())
+            shown = level_text(level if isinstance(level, str) or factor.levels else float(f"{level:.3g}"))
+            parts.append(f"{factor.name} {shown} {unit}".rstrip())
     return ", ".join(parts)

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from sim.sweeps import SweepPlan, SweepResult
 
 OUTCOMES_SHOWN = 6  # on the page and in its plots; others by name
+UNSOUND = "Left out, as an end of their ranges makes no sound scenario while all else is as it is"
 ROWS_SHOWN = 40  # points of a table in the terminal
 TABLES_SHOWN = 4  # tables beside each other's end, where not all outcomes fit into one
 PAGE_ROWS = 24  # points of the table of the page
+AT_ONCE = 5_000  # rows of JSON that are made at one go
 FILES = {
     "runs.csv, .parquet": "one row a run: its point, the level of each factor, the replication, and each outcome",
     "estimates.csv, .parquet": "one row a point and outcome: the mean over the replications with its 95 % interval",
@@ -51,7 +53,12 @@ def dry_table(plan: SweepPlan, found: Mapping[str, Any]) -> RenderableType:
     )
     size = f"a ledger of about {_bytes(found['ledger_bytes'])}"
     said = f"{found['points']:,} points, {found['runs']:,} runs{more}{done}; {time}; {size}"
-    return Group(Text(plan.title, style="bold"), table, Text(said))
+    parts: list[RenderableType] = [Text(plan.title, style="bold"), table]
+    if plan.unsound:
+        parts += [Text(f"\n{UNSOUND}:"), plain_table(*map(Column, ("value", "why")))]
+        for path, why in plan.unsound.items():
+            parts[-1].add_row(path, why)  # type: ignore[union-attr]
+    return Group(*parts, Text(said))
 
 
 def status_lines(found: Mapping[str, Any]) -> list[str]:
@@ -65,7 +72,9 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {60 * found['pace']:.3g} runs a minute, {left}; the last one ended {found['last']}")
     elif found["missing"]:
         ended = f"the last run ended {found['last']}" if found["last"] else "no run has ended yet"
-        lines.append(f"  {ended}; if it is not running, go on with: corridor sweep resume {found['sweep']}")
+        ours = found["command"] == "sweep"
+        again = f"sweep resume {found['sweep']}" if ours else f"{found['command']} {found['file']}"
+        lines.append(f"  {ended}; if it is not running, go on with: corridor {again}")
     return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
 
@@ -163,17 +172,28 @@ def _shown(value: Any) -> str:
     return "as it is" if value is None else str(value)
 
 
-def sweep_json(result: SweepResult) -> dict[str, Any]:
-    """The object of `corridor sweep --json`."""
-    return {
+def sweep_json(result: SweepResult) -> Iterator[str]:
+    """The text of `corridor sweep --json`, piece by piece, one line a point and outcome: of a large sweep, all of them
+    at once would take hundreds of MB."""
+    head = {
         "sweep": result.name,
         "model_version": result.about["model"],
         "design": result.design,
         "factors": [vars(factor) | {"levels": list(factor.levels)} for factor in result.factors],
-        "points": records(result.estimates()),
+        "unsound": result.about.get("unsound", {}),
         "failures": records(result.failures),
         "interrupted": result.interrupted,
     }
+    yield json.dumps(head, indent=2, ensure_ascii=False, allow_nan=False).removesuffix("\n}") + ',\n  "points": ['
+    estimates, mark = result.estimates(), "\n    "
+    for begin in range(0, len(estimates), AT_ONCE):
+        lines = (
+            json.dumps(row, ensure_ascii=False, allow_nan=False)
+            for row in records(estimates.iloc[begin : begin + AT_ONCE])
+        )
+        yield mark + ",\n    ".join(lines)
+        mark = ",\n    "
+    yield "\n  ]\n}\n"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -213,17 +233,18 @@ def save_page(result: SweepResult, folder: Path) -> Path:
     for plot in plots(result):
         write(plot.figure, fresh / plot.stem)
         drawn.append((plot.stem, plot.caption))
-    _replace(folder / "sweep.json", json.dumps(sweep_json(result), indent=2, ensure_ascii=False) + "\n")
+    _replace(folder / "sweep.json", sweep_json(result))
     if (folder / "plots").exists():
         os.replace(folder / "plots", old)
     os.replace(fresh, folder / "plots")
     shutil.rmtree(old, ignore_errors=True)
-    return _replace(folder / "README.md", page(result, drawn))
+    return _replace(folder / "README.md", [page(result, drawn)])
 
 
-def _replace(target: Path, text: str) -> Path:
+def _replace(target: Path, pieces: Iterable[str]) -> Path:
     fresh = target.with_name(f".{target.name}.new")
-    fresh.write_text(text, encoding="utf-8")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)
     os.replace(fresh, target)
     return target
 
@@ -261,7 +282,14 @@ def _varied(result: SweepResult) -> str:
         rows.append([factor.title, f"{_levels(factor)}{f', {how}' if how else ''}"])
     scenarios = ", ".join(f"{title} (`{name}`)" for name, title in result.about["titles"].items())
     head = f"What was varied in {scenarios}, by a design of kind {result.design}:"
-    return f"{head}\n\n{_table(['factor', 'levels'], rows)}"
+    return "\n\n".join([head, _table(["factor", "levels"], rows), *unsound(result)])
+
+
+def unsound(result: SweepResult) -> list[str]:
+    """Which values with a range were left out, and why, as Markdown; nothing if none was."""
+    found = result.about.get("unsound", {})  # ledgers of earlier versions do not have it
+    rows = [[f"`{path}`", why] for path, why in found.items()]
+    return [f"{UNSOUND}:", _table(["value", "why"], rows)] if rows else []
 
 
 def _runs(result: SweepResult) -> str:
@@ -328,13 +356,20 @@ def _separated(result: SweepResult) -> str:
 
 def _advice(result: SweepResult) -> str:
     file, name = result.about["file"], result.name
+    spread = f'- Where in these ranges it fails: `corridor sweep discover {name} --fails "{_some(result)} > …"`.'
     return "\n".join(
         [
+            *([spread] if result.design == "latin-hypercube" and result.outcomes else []),
             f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to these.",
             f'- Other figures of the same runs: `corridor sweep plot {name} --outcome "transit.mean"`.',
             f'- From Python: `sim.sweep("{file}")` gives these tables as frames, with a method for each plot.',
         ]
     )
+
+
+def _some(result: SweepResult) -> str:
+    """An outcome, as an example."""
+    return next((name for name in result.outcomes if name.startswith("transit")), result.outcomes[0])
 
 
 def _most(result: SweepResult) -> int:

@@ -16,6 +16,7 @@ from sim.show.plots import (
     plot_transit,
 )
 from sim.show.promise import plot_promise
+from sim.show.sensitivity import plot_indices
 from sim.show.sweep_plots import plot_heat_map, plot_response, plot_tornado
 from sim.show.sweep_plots import plot_trade_off as plot_sweep_trade_off
 from sim.show.why import plot_why
@@ -55,6 +56,7 @@ class SweepView(SweepResult):
     plot_heat_map = plot_heat_map
     plot_tornado = plot_tornado
     plot_trade_off = plot_sweep_trade_off
+    plot_indices = plot_indices
 
 
 def view(result: Result) -> ResultView:

@@ -215,6 +215,7 @@ class SweepPlan:
     outcomes: tuple[Outcome, ...]
     time_limit: float | None  # s
     then: Then = field(default_factory=Then)
+    unsound: Mapping[str, str] = field(default_factory=dict)  # values that `every` leaves out -> what their ranges make
 
 
 LARGEST = 100_000  # points of a design
@@ -262,7 +263,7 @@ def read_sweep(file: str | os.PathLike[str], library: Path) -> SweepPlan:
     limit = None if block.time_limit is None else 3600 * float(block.time_limit)
     return SweepPlan(
         Path(name).stem, block.title, name, tuple(bases), tuple(factors), design, block.replications,
-        tuple(until), block.most, tuple(outcomes), limit, block.then or Then(),
+        tuple(until), block.most, tuple(outcomes), limit, block.then or Then(), reader.unsound,
     )  # fmt: skip
 
 
@@ -335,6 +336,7 @@ class Reader:
         self.root = root
         self.library = library
         self.lines = list(lines)
+        self.unsound: dict[str, str] = {}  # values with a range that makes no sound scenario -> why
 
     def fault(
         self, path: tuple[str, ...], message: str, near: str | None = None, at: Literal["key", "value"] = "value"
@@ -435,7 +437,11 @@ class Reader:
             self.lines.append(line)
 
     def factors(self, blocks: Mapping[str, FactorBlock], bases: Sequence[Scenario], design: Any) -> list[Factor]:
-        """All factors, each of whose levels makes a sound scenario of each base."""
+        """All factors, each of whose levels makes a sound scenario of each base.
+
+        What a factor of its own changes is no part of `every`. A value of `every` for which an end of its range does
+        not is left out, and is in `unsound`, unless its very path stands under `only`.
+        """
         made: dict[str, list[Factor]] = {}
         for name, block in blocks.items():
             if name in RESERVED:
@@ -449,6 +455,10 @@ class Reader:
                 self.fault(("factors", name), f"a grid takes {said}", at="key")
             if len(self.lines) == before:
                 made[name] = found
+        for name, found in made.items():
+            if blocks[name].every:
+                others = [factor for other in made if not blocks[other].every for factor in made[other]]
+                made[name] = list(_besides(found, _touched(others, bases)))
         self.check_clashes(made, bases)
         factors = [factor for found in made.values() for factor in found]
         if design is not None and len(made) == len(blocks):
@@ -458,20 +468,20 @@ class Reader:
                 return factors
         for name, found in made.items():
             for factor in found:
+                before = len(self.lines)
                 self.try_levels(name, blocks[name], factor, bases)
-        return factors
+                if blocks[name].every and factor.name not in (blocks[name].only or ()) and len(self.lines) > before:
+                    self.unsound[factor.name] = _without_places(self.lines[before], factor.name)
+                    del self.lines[before:]
+            if found and all(factor.name in self.unsound for factor in found):
+                self.fault(("factors", name), f"no value with a range makes sound scenarios: {listed(self.unsound)}")
+        return [factor for factor in factors if factor.name not in self.unsound]
 
     def check_clashes(self, made: Mapping[str, Sequence[Factor]], bases: Sequence[Scenario]) -> None:
         """Two factors that change the same value, or one a part of what the other does."""
         taken: dict[tuple[str, ...], str] = {}
         for name, factors in made.items():
-            own = {
-                tuple(path.split("."))
-                for factor in factors
-                for whole in factor.paths
-                for scenario in bases
-                for path in spread(scenario, whole)
-            }
+            own = _touched(factors, bases)
             ends = {path[:end] for path in own for end in range(1, len(path) + 1)}
             for path, other in taken.items():
                 near = next((path[:end] for end in range(1, len(path) + 1) if path[:end] in own), path)
@@ -693,6 +703,26 @@ def spread(scenario: Scenario, dotted: str) -> list[str]:
     return [".".join(path) for path in _fitting(scenario.root, steps)]
 
 
+def _touched(factors: Iterable[Factor], bases: Sequence[Scenario]) -> set[tuple[str, ...]]:
+    """The paths of all values that some factors change."""
+    return {
+        tuple(path.split("."))
+        for factor in factors
+        for whole in factor.paths
+        for scenario in bases
+        for path in spread(scenario, whole)
+    }
+
+
+def _besides(factors: Iterable[Factor], taken: Iterable[tuple[str, ...]]) -> Iterator[Factor]:
+    """The factors without paths that are taken, or a part of what is, or that something taken is a part of."""
+    for factor in factors:
+        steps = {path: tuple(path.split(".")) for path in factor.paths}
+        free = tuple(path for path, own in steps.items() if not any(own[: len(x)] == x[: len(own)] for x in taken))
+        if free:
+            yield replace(factor, name=free[0], title=free[0], paths=free)
+
+
 def _fitting(node: Node | None, steps: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if not steps:
         yield ()
@@ -714,6 +744,11 @@ def _is_count(dotted: str) -> bool:
     kinds = check.allowed_at(tuple(dotted.split(".")))
     numbers = [kind.type for kind in kinds if get_origin(kind.type) is not Literal]  # besides words such as unlimited
     return bool(numbers) and all(kind in (int, Count) for kind in numbers)
+
+
+def _without_places(line: str, name: str) -> str:
+    """A fault of one level of a factor, without its name and without positions."""
+    return re.sub(r"\S+:\d+:\d+: error: ", "", line).removeprefix(f"{name}: ")
 
 
 def _in_one_unit(values: Iterable[Any]) -> tuple[list[float], str]:

@@ -19,7 +19,7 @@ from sim.sweeps.ledger import FILE, OK, Ledger, Record, reading, writing
 from sim.sweeps.levers import Choice, OptimisationPlan, Problem
 from sim.sweeps.optimise import Asked, Verdict, check_extra, error_of_a_look, looks, searched, seek
 from sim.sweeps.points import changes_at, fingerprint, point_key
-from sim.sweeps.run import _crew, _settled, describe, refuse_difference
+from sim.sweeps.run import crew_for, describe, refuse_difference, settled
 from sim.sweeps.work import Job, Run
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def run_optimisation(
     check_extra(plan.problem)
     with writing(folder) as (ledger, new):
         found = {} if new else ledger.about()
-        plan = replace(plan, sweep=_settled(plan.sweep, found.get("warm_up", {}), workers))
+        plan = replace(plan, sweep=settled(plan.sweep, found.get("warm_up", {}), workers))
         about = _about(plan)
         if new:
             ledger.begin(about, [])
@@ -162,7 +162,7 @@ def _carried_out(
             except StopIteration as end:
                 return end.value, False
             if count := candidates.ask(asked):
-                crew = crew or stack.enter_context(_crew(plan.sweep, max(count, planned), workers, scheduler))
+                crew = crew or stack.enter_context(crew_for(plan.sweep, max(count, planned), workers, scheduler))
                 if carry_out(crew, candidates.take, candidates.keep):
                     return None, True
 

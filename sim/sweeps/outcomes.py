@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,12 @@ import numpy as np
 
 from sim.network.build import build
 from sim.scenario.faults import listed, nearest
-from sim.study.costs import COST_KINDS, KINDS
+from sim.study.costs import COST_KINDS
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
-    from sim.measure import Essentials, Measures
+    from sim.measure import Essentials
     from sim.network import Network
     from sim.scenario.load import Scenario
 
@@ -110,28 +109,19 @@ def describe(column: str) -> str:
     return f"{FIGURES[name][2]}, {first}{joint}{second}"
 
 
-def figures(
-    network: Network, measures: Measures | Essentials, carried: Iterable[tuple[str, str, float]]
-) -> tuple[tuple[str, ...], Floats]:
-    """The names and values of all figures of one replication. NaN: unknown.
-
-    `carried` has flow, route and TEU a year. Shares are in %, as they are told.
-    """
-    routes = measures.routes
-    ways = list(zip(routes["flow"], routes["route"], strict=True))
-    totals = _totals(measures, ways, routes["unit_teu"].tolist())
-    totals["teu_a_year"] = {(flow, route): teu for flow, route, teu in carried}
+def figures(found: Essentials) -> tuple[tuple[str, ...], Floats]:
+    """The names and values of all figures of one replication. NaN: unknown. Shares are in %, as they are told."""
+    ways = [(row["flow"], row["route"]) for row in found.routes]
+    totals = _totals(found, ways) | {"teu_a_year": found.carried}
     names: list[str] = []
     values: list[float] = []
     for name, (column, unit, _) in ROUTE_FIGURES.items():
         names += [f"{name}[{flow}/{route}]" for flow, route in ways]
-        own = [totals[column][way] for way in ways] if column in totals else routes[column].tolist()
+        own = totals[column] if column in totals else [row[column] for row in found.routes]
         values += [100 * value for value in own] if unit == "%" else own
-    facilities = measures.facilities
-    places = list(zip(facilities["place"], facilities["facility"], strict=True))
     for name, (column, unit, _) in FACILITY_FIGURES.items():
-        names += [f"{name}[{place}/{facility}]" for place, facility in places]
-        own = facilities[column].tolist()
+        names += [f"{name}[{row['place']}/{row['facility']}]" for row in found.facilities]
+        own = [row[column] for row in found.facilities]
         values += [100 * value for value in own] if unit == "%" else own
     return tuple(names), np.array(values)
 
@@ -145,22 +135,20 @@ def count_figures(network: Network) -> int:
 Way = tuple[str, str]
 
 
-def _totals(measures: Measures | Essentials, ways: Sequence[Way], teu: Sequence[float]) -> dict[str, dict[Way, float]]:
-    """What `sim.study.costs.route_totals` gives, a hundred times as fast for one replication."""
-    found = {name: dict.fromkeys(ways, 0.0) for name in ("cost", "generalised", "wtw")}
-
-    def add(frame: pd.DataFrame, column: str, sums: Mapping[str, Container[str]]) -> None:
-        columns = (frame[name].tolist() for name in ("flow", "route", "kind", column, "known"))
-        for flow, route, kind, value, known in zip(*columns, strict=True):
-            for name, kinds in sums.items():
-                if kind in kinds:
-                    found[name][flow, route] += value if known else math.nan
-
-    add(measures.costs, "usd", {"cost": COST_KINDS, "generalised": KINDS})
-    add(measures.emissions, "wtw", {"wtw": ("leg", "hub")})
+def _totals(found: Essentials, ways: Sequence[Way]) -> dict[str, Sequence[float]]:
+    """What `sim.study.costs.route_totals` gives, a hundred times as fast for one replication; way by way."""
+    paid, borne, emitted = (dict.fromkeys(ways, 0.0) for _ in range(3))
+    for flow, route, _, _, kind, _, usd, known in found.costs:
+        usd = usd if known else math.nan
+        if kind in COST_KINDS:
+            paid[flow, route] += usd
+        borne[flow, route] += usd
+    for flow, route, *_, wtw, _, known in found.emissions:
+        emitted[flow, route] += wtw if known else math.nan
+    sizes = [row["unit_teu"] for row in found.routes]
     return {
-        name: {way: value / size if size else math.nan for (way, value), size in zip(sums.items(), teu, strict=True)}
-        for name, sums in found.items()
+        name: [total / size if size else math.nan for total, size in zip(sums.values(), sizes, strict=True)]
+        for name, sums in (("cost", paid), ("generalised", borne), ("wtw", emitted))
     }
 
 

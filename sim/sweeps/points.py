@@ -146,9 +146,12 @@ def unit_problem(columns: int) -> dict[str, object]:
 def check_extras(plan: SweepPlan) -> None:
     """Raise BadStudyError if a design takes a library that is not installed."""
     if isinstance(plan.design, Morris | Sobol):
-        try:
-            import SALib  # noqa: F401
-        except ImportError:
-            raise BadStudyError(
-                f"a design of kind {plan.design.kind} takes SALib: pip install 'middle-corridor-sim[design]'"
-            ) from None
+        check_salib(plan.design.kind)
+
+
+def check_salib(kind: str) -> None:
+    """Raise BadStudyError if it is not installed, which a design of this kind takes, and its indices."""
+    try:
+        import SALib  # noqa: F401
+    except ImportError:
+        raise BadStudyError(f"a design of kind {kind} takes SALib: pip install 'middle-corridor-sim[design]'") from None

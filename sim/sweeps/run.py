@@ -57,7 +57,7 @@ def run_sweep(
     check_extras(plan)
     with writing(folder) as (ledger, new):
         found = {} if new else ledger.about()
-        plan = _settled(plan, found.get("warm_up", {}), workers)
+        plan = settled(plan, found.get("warm_up", {}), workers)
         about, todo = describe(plan), points(plan)
         if new:
             ledger.begin(about, map(_row, todo))
@@ -69,7 +69,7 @@ def run_sweep(
         progress = _Progress(plan, todo, ledger, again, on_done)
         if not progress.missing:
             return False
-        with _crew(plan, progress.missing, workers, scheduler) as crew:
+        with crew_for(plan, progress.missing, workers, scheduler) as crew:
             return carry_out(crew, progress.take, progress.keep, on_stop)
 
 
@@ -115,6 +115,7 @@ def describe(plan: SweepPlan) -> dict[str, Any]:
             }
             for factor in plan.factors
         ],
+        "unsound": dict(plan.unsound),
         "design": plan.design.model_dump(),
         "outcomes": [outcome.text for outcome in plan.outcomes],
         "replications": plan.replications,
@@ -149,6 +150,7 @@ def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, An
     count = min(workers or available_processors(), max(1, len(wanted) - done))
     return {
         "sweep": plan.name,
+        "unsound": dict(plan.unsound),
         "points": len(todo),
         "runs": len(wanted),
         "done": done,
@@ -159,6 +161,13 @@ def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, An
         "seconds": seconds * (len(wanted) - done) / count,
         "ledger_bytes": EMPTY + len(wanted) * (RECORD + max(8 * count_figures(build(base)) for base in plan.bases)),
     }
+
+
+def maker(about: Mapping[str, Any]) -> str:
+    """The command that a ledger is of: sweep, sensitivity (it is a stage of a study) or optimise."""
+    if "optimisation" in about:
+        return "optimise"
+    return "sweep" if about["sweep"] == Path(about["file"]).stem else "sensitivity"
 
 
 def progress_of(folder: Path) -> dict[str, Any]:
@@ -177,6 +186,8 @@ def progress_of(folder: Path) -> dict[str, Any]:
     return {
         "sweep": about["sweep"],
         "title": about["title"],
+        "command": maker(about),
+        "file": about["file"],
         "model": about["model"],
         "runs": len(wanted),
         **{status: count[status] for status in (OK, FAILED, TIMED_OUT)},
@@ -249,7 +260,7 @@ def _differences(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
             yield f"{where}{key}: {was} → {is_now}"
 
 
-def _settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
+def settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
     """The plan with a warm-up for the scenarios that leave it to the program: one for all, or as it was `found`."""
     if not all(base.name in found for base in plan.bases if _finds_warm_up(base)):
         networks = settle([build(base) for base in plan.bases if _finds_warm_up(base)], workers=workers)
@@ -273,9 +284,10 @@ def _row(point: Point) -> Sequence[Any]:
     return (point.number, point.base, point.levels, point.changes, point.key, point.replication)
 
 
-def _crew(
+def crew_for(
     plan: SweepPlan, runs: int, workers: int | None, scheduler: str | None
 ) -> AbstractContextManager[Crew[Job, Run]]:
+    """Who does the runs: no more processes of this machine than there are runs, or the cluster of a scheduler."""
     bases = {scenario.name: scenario for scenario in plan.bases}
     if scheduler is not None:
         from sim.sweeps.cluster import Cluster

@@ -18,7 +18,7 @@ import numpy as np
 from sim.study import BadStudyError, OnDone
 from sim.sweeps.file import Morris, Sobol, SweepPlan
 from sim.sweeps.outcomes import unit_of
-from sim.sweeps.points import REALISATION, sampled, unit_problem
+from sim.sweeps.points import REALISATION, check_salib, sampled, unit_problem
 from sim.sweeps.run import run_sweep
 from sim.sweeps.table import SweepResult, read_results
 
@@ -57,6 +57,7 @@ def indices(result: SweepResult) -> pd.DataFrame:
 
     if result.design not in KINDS:
         raise BadStudyError(f"a design of kind {result.design} gives no indices, only {' and '.join(KINDS)} do")
+    check_salib(result.design)
     design: Morris | Sobol = (Morris if result.design == "morris" else Sobol)(**result.about["design"])
     sample = sampled(design, len(result.factors))
     names = [*(factor.name for factor in result.factors), REALISATION]

@@ -60,15 +60,13 @@ _networks: OrderedDict[str, Network] = OrderedDict()
 
 def work(bases: Mapping[str, Scenario], job: Job) -> Run:
     """Simulate and measure. Raises ScenarioError if the point makes no sound scenario."""
-    from sim.measure import carried, essentials
+    from sim.measure import essentials
     from sim.model import simulate
 
     started = time.perf_counter()
     network = _network(bases, job)
     journal = simulate(network, job.replication)
-    flows = carried(network, journal)
-    teu = zip(flows["flow"], flows["route"], flows["teu_a_year"], strict=True)
-    names, values = figures(network, essentials(network, journal), teu)
+    names, values = figures(essentials(network, journal))
     return Run(names, values, time.perf_counter() - started)
 
 

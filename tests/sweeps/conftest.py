@@ -11,30 +11,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from sim.cli import corridor as command
-from tests.sweeps.sweeping import ROOT, RUNS, Corridor, Start, lay_out, runs
+from tests.sweeps.sweeping import ROOT, RUNS, Start, lay_out, runs
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(folder: Path) -> Path:
     """The working folder, with a sweep to do."""
-    monkeypatch.chdir(tmp_path)
-    return lay_out(tmp_path)
-
-
-@pytest.fixture
-def corridor(folder: Path) -> Corridor:
-    """Call `corridor` with these words, in this process."""
-
-    def call(*words: object) -> Result:
-        result = CliRunner().invoke(command, [str(word) for word in words], prog_name="corridor")
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return call
+    return lay_out(folder)
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pandas as pd
 from click.testing import Result
 
@@ -42,6 +45,16 @@ def runs(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(folder / "results" / "tiny" / "runs.parquet")
 
 
+def documented(text: str, kind: str) -> Any:
+    """What a command printed with --json, if it has the form that is documented under this name."""
+    schema = json.loads((ROOT / "docs" / "sweep-results.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = json.loads(text)
+    jsonschema.validate(found, {**schema, "oneOf": [{"$ref": f"#/$defs/{kind}"}]})
+    jsonschema.validate(found, schema)  # it has no other of the forms
+    return found
+
+
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit code of a process and what it said on stderr, when it has ended."""
     _, err = process.communicate(timeout=PATIENCE)
@@ -54,16 +67,3 @@ def eventually(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < deadline, "it never was so"
         time.sleep(0.02)
-
-
-def group(leader: int) -> set[int]:
-    """The processes of a group that are alive."""
-    members = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, group_id = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(group_id) == leader and state != "Z":
-            members.add(int(stat.parent.name))
-    return members

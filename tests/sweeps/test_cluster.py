@@ -119,6 +119,40 @@ def test_a_worker_that_is_killed_costs_no_run(
     pd.testing.assert_frame_equal(runs(folder), undisturbed, check_exact=True)
 
 
+OPTIMISATION = """\
+title: Sooner over the small sea
+base: small.yaml
+set: {run.length: 20 d, run.warm_up: 5 d, run.run_out: 10 d}
+levers:
+  feeders: {path: fleets.feeders.vessels, values: [1, 2, 3], cost_each: 5 MUSD/a}
+  berths: {path: ports.west-port.berths.quay.count, values: [1, 2], cost_each: 3 MUSD/a}
+target: transit.p50[trade/over] <= 9 d
+replications: 2
+most: 8
+"""
+
+
+def test_an_optimisation_comes_to_the_same_on_the_cluster_though_a_worker_is_killed(
+    site: Site, folder: Path, start: Start, corridor: Corridor
+) -> None:
+    (folder / "sooner.yaml").write_text(OPTIMISATION, encoding="utf-8")
+    assert corridor("optimise", "sooner.yaml", "--workers", 1, "--out", "here").exit_code == 0
+    process = start("slow", "optimise", "sooner.yaml", "--scheduler", site.address)
+    there = Path("results") / "optimise-sooner"
+    eventually(lambda: done(there) >= 2)
+    site.processes[1].kill()
+    searched = done(there)
+    code, err = outcome(process)
+    assert code == 0, err
+    assert searched < done(there) == done(Path("here") / "optimise-sooner")
+    for name in ("candidates", "runs"):
+        one, other = (
+            pd.read_parquet(folder / at / "optimise-sooner" / f"{name}.parquet") for at in ("here", "results")
+        )
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    eventually(lambda: not site.left())
+
+
 def test_ctrl_c_keeps_what_ends_and_leaves_nothing_on_the_cluster(
     site: Site, folder: Path, start: Start, corridor: Corridor, undisturbed: pd.DataFrame
 ) -> None:
@@ -248,9 +282,9 @@ def test_without_the_package_it_is_named(folder: Path, corridor: Corridor, monke
     assert "pip install 'middle-corridor-sim[dist]'" in found.stderr
 
 
-def done() -> int:
-    """The runs in the ledger."""
-    if not (RESULTS / "ledger.sqlite").is_file():
+def done(folder: Path = RESULTS) -> int:
+    """The runs in the ledger of a folder."""
+    if not (folder / "ledger.sqlite").is_file():
         return 0
-    with reading(RESULTS) as ledger:
+    with reading(folder) as ledger:
         return len(ledger.statuses())

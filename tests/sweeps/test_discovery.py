@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from sim.show.discovery import boxes_frame, limit_in_words, plot_discovery, sentences
 from sim.study import BadStudyError
 from sim.sweeps import SweepResult, Varied
 from sim.sweeps.discovery import cases_of, discover, read_condition
+from tests.sweeps.sweeping import documented
 
 SMALL = Path(__file__).parents[1] / "user" / "small.yaml"
 COLUMN, UNFINISHED = "transit.p90[trade/over]", "unfinished[trade/over]"
@@ -191,25 +190,17 @@ outcomes: ["transit.p50[trade/over]"]
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
+def call(folder, corridor):
     """`corridor` in a folder with a small corridor and a sweep of it that is done."""
-    from sim.cli import corridor
-
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
-    (tmp_path / "papers.yaml").write_text(SWEEP, "utf-8")
-
-    def run(*words):
-        return CliRunner().invoke(corridor, [*map(str, words)], prog_name="corridor")
-
-    assert run("sweep", "papers.yaml", "--workers", 1).exit_code == 0
-    return run
+    (folder / "papers.yaml").write_text(SWEEP, "utf-8")
+    assert corridor("sweep", "papers.yaml", "--workers", 1).exit_code == 0
+    return corridor
 
 
 def test_a_sweep_is_searched_by_a_figure_that_its_file_does_not_name(call, tmp_path):
     done = call("sweep", "discover", "papers", "--fails", "transit.mean[trade/over] > 9 d", "--json")
     assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)
+    found = documented(done.stdout, "discovery")
     assert found["points"] == 40
     first = found["boxes"][0]
     assert "papers at East Port is above" in first["sentence"]
@@ -217,6 +208,10 @@ def test_a_sweep_is_searched_by_a_figure_that_its_file_does_not_name(call, tmp_p
     folder = tmp_path / "results" / "papers"
     names = ("discovery.csv", "discovery-peeling.csv", "discovery.png", "discovery.svg")
     assert all((folder / name).is_file() for name in names)
+    page = (folder / "discovery.md").read_text("utf-8")
+    assert f"**{first['sentence']}**" in page
+    assert "](discovery.png)" in page
+    assert "corridor sweep discover papers --fails" in (folder / "README.md").read_text("utf-8")
     told = call("sweep", "discover", "papers", "--fails", "transit.mean[trade/over] > 216 h")
     assert first["sentence"].split(":")[0] in " ".join(told.stdout.split())
     for condition, said in (

@@ -20,6 +20,7 @@ import pytest
 from sim.study.crew import Mishap, Processes, carry_out
 from sim.sweeps import read_results
 from sim.sweeps.ledger import OK, reading
+from tests.processes import group
 from tests.sweeps import tasks
 from tests.sweeps.sweeping import (
     PATIENCE,
@@ -29,7 +30,6 @@ from tests.sweeps.sweeping import (
     Corridor,
     Start,
     eventually,
-    group,
     lay_out,
     outcome,
     runs,

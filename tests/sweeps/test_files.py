@@ -12,6 +12,7 @@ import sim
 from sim.cli import corridor
 from sim.scenario.faults import ScenarioError
 from sim.sweeps import SweepPlan, read_sweep
+from tests.sweeps.sweeping import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests" / "user" / "small.yaml"
@@ -315,11 +316,59 @@ replication: 3
     assert sorted(file.name for file in folder.iterdir()) == ["s.yaml", "small.yaml"]
 
 
-def test_a_doubtful_value_whose_range_makes_faults_is_named(folder: Path) -> None:
+SPREAD = "design: {kind: latin-hypercube, points: 3}\noutcomes: [cost]\n"
+
+
+@pytest.fixture
+def too_shallow(folder: Path) -> None:
+    """At one end of the range of the depth no ship can load; another value has a range, too."""
     text = SMALL.read_text(encoding="utf-8")
-    (folder / "small.yaml").write_text(text.replace("    depth: 6 m", "    depth: {value: 6 m, range: [2 m, 7 m]}"))
-    line, *_ = faults(one("{every: range}", tail="design: {kind: latin-hypercube, points: 3}\noutcomes: [cost]\n"))
+    text = text.replace("    depth: 6 m", "    depth: {value: 6 m, range: [2 m, 7 m]}", 1)
+    text = text.replace("faulty: 5 %", "faulty: {value: 5 %, range: [0 %, 10 %]}", 1)
+    (folder / "small.yaml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("too_shallow")
+def test_a_doubtful_value_whose_range_makes_faults_is_left_out_and_told(folder: Path) -> None:
+    plan = read(one("{every: range}", tail=SPREAD))
+    assert [factor.name for factor in plan.factors] == ["terminals.junction.documents.faulty"]
+    [(path, why)] = plan.unsound.items()
+    assert path == "ports.east-port.depth"
+    assert why.startswith("2 m makes this fault: one unit of ")
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(corridor, ["sweep", "s.yaml", "--dry-run"])
+    assert shown.exit_code == 0, shown.output
+    assert "Left out, as an end of their ranges makes no sound scenario" in shown.stdout
+    assert path in shown.stdout
+    found = CliRunner().invoke(corridor, ["sweep", "s.yaml", "--dry-run", "--json"])
+    assert documented(found.stdout, "dry_run")["unsound"] == {path: why}
+
+
+@pytest.mark.usefixtures("too_shallow")
+def test_what_is_left_out_is_on_the_page(folder: Path) -> None:
+    short = f"{HEAD}set: {{run.length: 10 d, run.warm_up: 2 d}}\nreplications: 2\n"
+    (folder / "s.yaml").write_text(one("{every: range}", short, SPREAD), encoding="utf-8")
+    done = CliRunner().invoke(corridor, ["sweep", "s.yaml", "--workers", "1", "--json"])
+    assert done.exit_code == 0, done.output
+    page = (folder / "results" / "s" / "README.md").read_text(encoding="utf-8")
+    [(path, why)] = documented(done.stdout, "sweep")["unsound"].items()
+    assert f"| `{path}` | {why} |" in page
+
+
+@pytest.mark.usefixtures("too_shallow")
+def test_a_doubtful_value_whose_range_makes_faults_is_refused_if_it_is_named() -> None:
+    line, *_ = faults(one("{every: range, only: [ports.east-port.depth, terminals]}", tail=SPREAD))
     assert line.startswith("4:14: error: ports.east-port.depth: 2 m makes this fault: small.yaml:")
+    [line] = faults(one("{every: range, only: [ports]}", tail=SPREAD))
+    assert line == "4:6: error: no value with a range makes sound scenarios: ports.east-port.depth"
+
+
+def test_every_range_of_the_baseline_is_a_factor_but_for_those_that_contradict_another_value() -> None:
+    head = "title: A sweep\nbase: baseline-2024\n"
+    tail = "design: {kind: morris, trajectories: 2}\noutcomes: [transit.p50]\n"
+    plan = read(one("{every: range, only: [fleets, factors]}", head, tail))
+    assert "fleets.kmtf-small.vessels" in {factor.name for factor in plan.factors}
+    assert "factors.ferry.wtw" in plan.unsound
+    assert all(" is more than wtw, " in why or ", more than the capacity of " in why for why in plan.unsound.values())
 
 
 @pytest.mark.parametrize(
@@ -382,6 +431,27 @@ def test_every_value_with_a_range_is_varied_in_its_own_unit(folder: Path) -> Non
     assert [f.name for f in read(one("{every: range, only: [terminals.*]}", tail=tail)).factors] == [
         "terminals.junction.documents.faulty"
     ]
+
+
+def test_what_a_factor_of_its_own_changes_is_no_part_of_every_range(folder: Path) -> None:
+    text = SMALL.read_text(encoding="utf-8")
+    for old, new in (
+        ("depth: 6 m", "depth: {value: 6 m, range: [550 cm, 7 m]}"),
+        ("depth: 7 m", "depth: {value: 6 m, range: [550 cm, 7 m]}"),  # at the other port: one value in two places
+        ("faulty: 5 %", "faulty: {value: 5 %, range: [0 %, 10 %]}"),
+    ):
+        text = text.replace(old, new)
+    (folder / "small.yaml").write_text(text, encoding="utf-8")
+    file = f"{HEAD}factors:\n  f: {{every: range}}\n  g: {{{DEPTH}, range: [5 m, 6 m]}}\n{SPREAD}"
+    assert [(factor.name, factor.paths) for factor in read(file).factors] == [
+        ("terminals.junction.documents.faulty", ("terminals.junction.documents.faulty",)),
+        ("ports.west-port.depth", ("ports.west-port.depth",)),
+        ("g", ("ports.east-port.depth",)),
+    ]
+    whole = file.replace("{path: ports.east-port.depth", "{path: ports.*.depth").replace(
+        "every: range}", "every: range, only: [ports]}"
+    )
+    assert [factor.name for factor in read(whole).factors] == ["g"]
 
 
 def test_times_scales_each_month() -> None:

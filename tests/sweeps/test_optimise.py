@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from scipy import stats
 
 import sim
 from sim.sweeps.levers import Choice, Goal, Problem
 from sim.sweeps.optimise import Verdict, looks, searched, seek
+from tests.sweeps.sweeping import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMN = "transit.p90[trade/over]"
@@ -217,27 +218,6 @@ FILE = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder with `small.yaml` in it."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_bytes((ROOT / "tests" / "user" / "small.yaml").read_bytes())
-    return tmp_path
-
-
-@pytest.fixture
-def corridor(folder: Path) -> Corridor:
-    from sim.cli import corridor as command
-
-    def call(*words: object) -> Result:
-        result = CliRunner().invoke(command, [str(word) for word in words], prog_name="corridor")
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return call
-
-
 def write(folder: Path, name: str, **changed: Any) -> str:
     """A file of an optimisation, as FILE but for what is changed; JSON is YAML."""
     (folder / f"{name}.yaml").write_text(json.dumps(FILE | changed), encoding="utf-8")
@@ -381,7 +361,8 @@ def test_what_is_shown_and_saved(corridor: Corridor, folder: Path, undisturbed: 
         *(f"{name}.{kind}" for name in ("candidates", "runs", "failures") for kind in ("csv", "parquet")),
         *("README.md", "optimise.json", "cost-and-outcome.png", "cost-and-outcome.svg", "ledger.sqlite"),
     }
-    shown = json.loads(corridor("optimise", file, "--json").stdout)  # nothing is left to run
+    shown = documented(corridor("optimise", file, "--json").stdout, "optimisation")  # nothing is left to run
+    documented(corridor("optimise", file, "--dry-run", "--json").stdout, "optimisation_dry_run")
     assert shown["winner"]["cost"] == undisturbed.winner["cost"]
     assert shown == json.loads((saved / "optimise.json").read_text(encoding="utf-8"))
     assert [row["cost"] for row in shown["candidates"]] == sorted(undisturbed.candidates["cost"])
@@ -409,6 +390,18 @@ def test_another_target_uses_the_runs_that_are_there_and_another_scenario_is_ref
     assert refused.exit_code == 2
     assert "begun with something else" in refused.output
     assert rows(ledger) == after
+
+
+@pytest.mark.parametrize("words", [["resume"], ["plot"], ["export"], ["discover", "--fails", f"{COLUMN} > 8 d"]])
+def test_the_commands_of_sweeps_leave_an_optimisation_alone(corridor: Corridor, folder: Path, words: list[str]) -> None:
+    corridor("optimise", write(folder, "sooner", replications=2, most=2), "--workers", 2)
+    saved = folder / "results" / "optimise-sooner"
+    before = {file.name: file.read_bytes() for file in saved.iterdir()}
+    refused = corridor("sweep", words[0], "optimise-sooner", *words[1:])
+    assert refused.exit_code == 2
+    assert "an optimisation: corridor optimise sooner.yaml goes on with it" in refused.stderr
+    assert {file.name: file.read_bytes() for file in saved.iterdir()} == before
+    assert corridor("sweep", "status", "optimise-sooner").exit_code == 0
 
 
 def test_runs_that_take_too_long_are_told_and_win_nothing(corridor: Corridor, folder: Path) -> None:

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 import sim
 from sim.scenario.faults import ScenarioError
-from sim.show.sensitivity import indices_table, plot_indices, sensitivity_report, shares_in_words
+from sim.show.sensitivity import indices_table, plot_indices, save_indices, shares_in_words
 from sim.study import BadStudyError
 from sim.sweeps import SweepResult, Varied, read_sweep
 from sim.sweeps.points import points, sampled
 from sim.sweeps.sensitivity import CLEAR, LIKELY, WITHIN, indices, survivors
+from tests.sweeps.sweeping import documented
 
 SMALL = Path(__file__).parents[1] / "user" / "small.yaml"
 LINKS = ("hub-east-port", "west-port-market", "hub-junction", "junction-market", "crossing")
@@ -190,8 +190,8 @@ def test_other_designs_and_other_samples_are_refused(tmp_path):
 def test_tables_and_plots_show_each_outcome(tmp_path):
     for design in ("{kind: morris, trajectories: 4}", "{kind: sobol, samples: 16}"):
         result = swept(plan_of(tmp_path, design), lambda x, r: 5 * x[:, 0] + noise()[r])
-        files = sensitivity_report(result, tmp_path)
-        assert [file.name for file in files] == [f"indices.{end}" for end in ("csv", "parquet", "png", "svg")]
+        files = save_indices(indices(result), tmp_path)
+        assert [file.name for file in files] == ["indices.csv", "indices.parquet"]
         saved = pd.read_parquet(tmp_path / "indices.parquet")
         pd.testing.assert_frame_equal(saved, indices(result), check_dtype=False)
         (axes,) = plot_indices(result).axes
@@ -212,20 +212,25 @@ outcomes: ["transit.p50[trade/over]"]
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
-    """`corridor` in an empty folder with a small corridor and a study of it."""
-    from sim.cli import corridor
+def call(folder, corridor):
+    """`corridor` in a folder with a small corridor and a study of it."""
+    (folder / "study.yaml").write_text(STUDY, "utf-8")
+    return corridor
 
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
-    (tmp_path / "study.yaml").write_text(STUDY, "utf-8")
-    return lambda *words: CliRunner().invoke(corridor, [*map(str, words)], prog_name="corridor")
+
+def test_a_stage_of_a_study_goes_on_with_its_study_only(call, folder):
+    assert call("sensitivity", "study.yaml", "--workers", 1).exit_code == 0
+    refused = call("sweep", "resume", "results/study/morris")
+    assert refused.exit_code == 2
+    assert "a stage of a study of sensitivity: corridor sensitivity study.yaml goes on with it" in refused.stderr
+    assert call("sweep", "plot", "results/study/morris").exit_code == 0
+    assert not (folder / "results" / "morris").exists()
 
 
 def test_a_study_screens_weighs_and_goes_on_where_it_was(call, tmp_path):
     first = call("sensitivity", "study.yaml", "--workers", 1, "--json")
     assert first.exit_code == 0, first.output
-    found = json.loads(first.stdout)
+    found = documented(first.stdout, "study")
     assert found["survivors"] == ["papers"]
     assert {line["factor"] for line in found["shares"]} == {"papers", "realisation"}
     folder = tmp_path / "results" / "study"
@@ -245,7 +250,11 @@ def test_a_sweep_with_a_morris_design_ends_with_its_indices(call, tmp_path):
     assert "papers at East Port" in done.stdout
     assert "realisation" in done.stdout
     assert "within chance" in done.stdout
-    assert (tmp_path / "results" / "study" / "indices.csv").is_file()
+    folder = tmp_path / "results" / "study"
+    assert (folder / "indices.csv").is_file()
+    drawn = [file.name for file in (folder / "plots").glob("*.png")]
+    assert drawn == ["indices.png"]  # no means over points that differ in one factor only from each other
+    assert "](plots/indices.png)" in (folder / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

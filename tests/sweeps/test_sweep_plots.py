@@ -17,8 +17,9 @@ from matplotlib.text import Text
 from rich.console import Console
 
 import sim
+from sim.show import sweep_plots, sweeps
 from sim.show.sweep_plots import plot_heat_map, plot_response, plot_tornado, plot_trade_off, plots
-from sim.show.sweeps import save_page, sweep_table, told
+from sim.show.sweeps import save_page, sweep_json, sweep_table, told
 from sim.study import BadStudyError
 from sim.study.crew import Mishap
 from sim.sweeps import SweepResult, read_results, read_sweep
@@ -27,6 +28,7 @@ from sim.sweeps.ledger import writing
 from sim.sweeps.points import points
 from sim.sweeps.run import _row, describe
 from sim.sweeps.work import Run
+from tests.sweeps.sweeping import documented
 
 SMALL = Path(__file__).resolve().parents[1] / "user" / "small.yaml"
 WAY = "trade/over"
@@ -146,6 +148,36 @@ def test_every_design_has_its_plots_with_all_text_inside(
         assert "Boxes to the market, Over the sea" in texts
         assert "A made-up sweep (small)" in texts
         assert "seed 7" in texts
+
+
+def test_of_many_factors_those_are_shown_that_change_most(
+    made: Callable[..., SweepResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_plots, "PANELS_SHOWN", 1)
+    monkeypatch.setattr(sweep_plots, "BARS_SHOWN", 1)
+    result = made(
+        lambda levels, _: (levels["depth"], 0.0, 0.0), SPEED + DEPTH, "{kind: latin-hypercube, points: 40}", 2
+    )
+    for figure in (plot_response(result, P90), plot_tornado(result, P90)):
+        (panel,) = figure.axes
+        texts = " ".join(drawn(figure)) + " ".join(label.get_text() for label in panel.get_yticklabels())
+        assert "Shown: the 1 of 2 factors that change it most." in " ".join(texts.split())
+        assert "depth" in texts
+        assert "engine" not in texts
+
+
+def test_the_json_is_one_text_however_many_its_pieces(
+    made: Callable[..., SweepResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "AT_ONCE", 4)
+    result = made(plain, SHIPS + WAIT)
+    pieces = list(sweep_json(result))
+    estimates = result.estimates()
+    assert len(pieces) > len(estimates) / 4 > 2
+    found = documented("".join(pieces), "sweep")
+    assert [(row["point"], row["outcome"], row["value"]) for row in found["points"]] == list(
+        estimates[["point", "outcome", "value"]].itertuples(index=False, name=None)
+    )
 
 
 def test_the_line_of_the_promise_runs_where_the_p90_is_the_published_time(made: Callable[..., SweepResult]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from ruamel.yaml import YAML
 
 import sim
 from sim.cli import corridor
-from sim.sweeps.jsonschema import sweep_schema
+from sim.sweeps.jsonschema import optimise_schema, sweep_schema
+from tests.sweeps.sweeping import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests" / "user" / "small.yaml"
@@ -104,7 +106,7 @@ def test_a_dry_run_counts_without_running(done: Path, tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "6 points, 12 runs; about " in " ".join(shown.stdout.split())
     assert not (tmp_path / "results").exists()
-    found = json.loads(call("sweep", done / "ships.yaml", "--dry-run", "--out", tmp_path, "--json").stdout)
+    found = documented(call("sweep", done / "ships.yaml", "--dry-run", "--out", tmp_path, "--json").stdout, "dry_run")
     assert (found["points"], found["runs"], found["done"]) == (6, 12, 0)
     assert found["seconds"] > 0
     size = (done / "results" / "ships" / "ledger.sqlite").stat().st_size
@@ -118,12 +120,21 @@ def test_a_dry_run_knows_what_is_done(done: Path) -> None:
     assert (found["runs"], found["done"]) == (30, 12)
 
 
+def test_a_folder_that_was_renamed_is_the_one_that_goes_on(done: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "of-last-week"
+    shutil.copytree(done / "results" / "ships", moved)
+    again = call("sweep", "resume", moved)
+    assert again.exit_code == 0, again.output
+    assert f"saved in {moved}" in again.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["of-last-week"]
+
+
 def test_status_export_plot_and_resume_take_name_folder_or_file(done: Path) -> None:
     for target in ("ships", done / "results" / "ships", done / "ships.yaml"):
         assert sweep(done, "status", target).stdout == (
             "ships: 12 of 12 runs done, 0 failed, 0 took too long, 0 missing\n"
         )
-    found = json.loads(sweep(done, "status", "ships", "--json").stdout)
+    found = documented(sweep(done, "status", "ships", "--json").stdout, "status")
     assert (found["ok"], found["missing"], found["errors"]) == (12, 0, [])
     assert sweep(done, "export", "ships").exit_code == 0
     assert sweep(done, "resume", "ships").exit_code == 0
@@ -169,11 +180,21 @@ def test_a_design_that_chooses_replications_takes_no_number_of_them(done: Path, 
     assert "set design.realisations" in " ".join(result.stderr.split())
 
 
-def test_the_schema_for_editors_is_current_and_takes_the_shipped_sweeps() -> None:
-    stored = json.loads((ROOT / "scenarios" / "sweeps" / "sweep.schema.json").read_text(encoding="utf-8"))
-    assert stored == sweep_schema() == json.loads(call("schema", "--sweep").stdout), "run `make schema`"
+@pytest.mark.parametrize(
+    ("kind", "folder", "wrong"),
+    [("sweep", "sweeps", {"design": {"kind": "gird"}}), ("optimise", "optimise", {"replications": 1})],
+)
+def test_the_schema_for_editors_is_current_and_takes_the_shipped_files(
+    kind: str, folder: str, wrong: dict[str, Any]
+) -> None:
+    stored = json.loads((ROOT / "scenarios" / folder / f"{kind}.schema.json").read_text(encoding="utf-8"))
+    made = sweep_schema() if kind == "sweep" else optimise_schema()
+    assert stored == made == json.loads(call("schema", f"--{kind}").stdout), "run `make schema`"
     check = jsonschema.Draft202012Validator(stored)
-    for file in (ROOT / "scenarios" / "sweeps").glob("*.yaml"):
-        check.validate(YAML(typ="safe").load(file))
-    wrong: dict[str, Any] = YAML(typ="safe").load(SWEEP.replace("design: {kind: grid}", "design: {kind: gird}"))
-    assert not check.is_valid(wrong)
+    files = list((ROOT / "scenarios" / folder).glob("*.yaml"))
+    assert files
+    for file in files:
+        assert file.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema=./{kind}.schema.json\n")
+        tree: dict[str, Any] = YAML(typ="safe").load(file)
+        check.validate(tree)
+        assert not check.is_valid(tree | wrong)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.measure import carried, measure
+from sim.measure import Essentials, carried, measure
 from sim.model import simulate
 from sim.network import build
 from sim.scenario.load import Scenario, altered, load
@@ -22,9 +22,14 @@ def base() -> Scenario:
 def test_a_run_has_the_figures_of_all_measures(base: Scenario, changes: tuple[str, ...]) -> None:
     network = build(altered(base, changes))
     journal = simulate(network, 3)
-    flows = carried(network, journal)
-    teu = zip(flows["flow"], flows["route"], flows["teu_a_year"], strict=True)
-    names, values = figures(network, measure(network, journal), teu)
+    frames = measure(network, journal)
+    names, values = figures(
+        Essentials(
+            *(frame.to_dict("records") for frame in (frames.routes, frames.facilities)),
+            *(list(frame.itertuples(index=False)) for frame in (frames.costs, frames.emissions)),
+            carried(network, journal)["teu_a_year"].tolist(),
+        )
+    )
     run = work({"small": base}, Job(f"key of {changes}", "small", changes, 3))
     assert run.names == names
     assert run.values.tobytes() == values.tobytes()

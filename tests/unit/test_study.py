@@ -21,6 +21,7 @@ import sim
 from sim.study import Result, StudyError, compare, estimate, replicate, run
 from sim.study.atlas import atlas_of
 from tests import synthetic
+from tests.processes import group
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "results.schema.json"
 
@@ -110,6 +111,7 @@ def test_ctrl_c_lets_the_workers_finish_what_they_have_begun() -> None:
 SCRIPT = """
 from sim.study import replicate
 from tests import synthetic
+from tests.processes import group
 print("begins", flush=True)
 outcomes = replicate(synthetic.{task}, 1, range({count}), workers=2, on_done=lambda *now: print("one", flush=True))
 print(outcomes.interrupted, len(outcomes.values), outcomes.failures, flush=True)
@@ -160,19 +162,6 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
         while group(process.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not group(process.pid)
-
-
-def group(leader: int) -> set[int]:
-    """The processes of a group that are alive."""
-    members = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, group_id = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(group_id) == leader and state != "Z":
-            members.add(int(stat.parent.name))
-    return members
 
 
 # Results

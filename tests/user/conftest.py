@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = Path(__file__).with_name("small.yaml")
@@ -23,28 +23,6 @@ Corridor = Callable[..., Result]
 @pytest.fixture(scope="session")
 def baseline() -> str:
     return str(ROOT / "scenarios" / "baseline-2024.yaml")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder with `small.yaml` in it."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
-    return tmp_path
-
-
-@pytest.fixture
-def corridor(folder: Path) -> Corridor:
-    """Call `corridor` with these words, in this process."""
-    from sim.cli import corridor as command
-
-    def call(*words: object) -> Result:
-        result = CliRunner().invoke(command, [str(word) for word in words], prog_name="corridor")
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return call
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 import jupytext
 import nbclient
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import TypeAdapter
@@ -123,6 +124,26 @@ def test_the_published_sweep_is_that_of_its_file_and_shows_its_plots() -> None:
     assert shown == {str(file.relative_to(folder)) for file in (folder / "plots").iterdir()}
     for row in estimates.dropna().itertuples():
         assert f"| {told(Interval(row.value, row.low, row.high))} |" in page
+
+
+def test_the_published_discovery_is_that_of_its_file_and_of_its_page() -> None:
+    folder = ROOT / "results" / "discovery-feeders-sea-level"
+    page = (folder / "discovery.md").read_text(encoding="utf-8")
+    plan = read_sweep(ROOT / "scenarios" / "sweeps" / "discovery-feeders-sea-level.yaml", ROOT / "scenarios")
+    assert page.startswith(f"# Where it fails: {plan.title}\n")
+    runs = pd.read_csv(folder / "runs.csv")
+    levels = np.array([point.levels for point in points(plan)], dtype=float)
+    np.testing.assert_allclose(runs[[factor.name for factor in plan.factors]].to_numpy(float), levels, rtol=1e-7)
+    fails = runs["transit.p90[xian-poti/middle-poti]"].fillna(np.inf) > 30
+    limits = pd.read_csv(folder / "discovery.csv")
+    inside = np.logical_and.reduce(
+        [runs[row.factor].between(*np.nan_to_num([row.low, row.high], nan=np.inf) * [-1 if pd.isna(row.low) else 1, 1])
+         for row in limits.itertuples()]
+    )  # fmt: skip
+    said = f"{(fails & inside).sum()} of {inside.sum()} points there"
+    told = " ".join((ROOT / "docs" / "how-to-find-what-matters.md").read_text(encoding="utf-8").split())
+    assert said in page
+    assert said in told
 
 
 @pytest.mark.parametrize("command", COMMANDS)
