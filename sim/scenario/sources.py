@@ -104,6 +104,11 @@ def shares(count: Mapping[str, int]) -> str:
     return f"Of {every} values (one that stands in several places counts once): {', '.join(parts)}"
 
 
+def shares_of_each(scenarios: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The same for each of several scenarios."""
+    return [f"{name}: {shares(count)}" for name, count in scenarios.items()]
+
+
 def citation(source: Source) -> str:
     """Title, publisher and year, without the address."""
     return ", ".join([source.title, *(str(part) for part in (source.publisher, source.year) if part)])

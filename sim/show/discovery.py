@@ -13,6 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, write
+from sim.show.sweeps import how_sure
 from sim.show.tables import plain_table
 from sim.sweeps.discovery import Box, Discovery, Limit, is_words
 from sim.sweeps.outcomes import describe, unit_of
@@ -87,6 +88,7 @@ def discovery_table(found: Discovery, width: int = 120) -> RenderableType:
         for limit in box.limits:
             table.add_row(limit.factor.label, _span(limit), _chance(limit))
         parts.append(table)
+    parts += [Text(f"\n{line}", style="dim") for line in how_sure(cases.result)]
     return Group(*parts)
 
 
@@ -168,6 +170,7 @@ def _page(found: Discovery) -> Iterator[str]:
         f"Sweep `{cases.result.name}` of {scenarios}, by a design of kind {cases.result.design}, model "
         f"`{about['model']}`. {_head(cases)} ({describe(cases.condition.figure)})."
     )
+    yield from how_sure(cases.result)
     for sentence in sentences(found):
         yield f"**{sentence}**"
     if not found.boxes:

@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
-from sim.scenario.sources import shares
+from sim.scenario.sources import shares_of_each
 from sim.show.save import check_place
 from sim.show.style import GREY, HEAD, INK, PALE, Sheet, write
 from sim.show.tables import plain_table
@@ -58,7 +58,7 @@ def evidence_table(found: Evidence, width: int = 120) -> RenderableType:
                 Text(verdict, style="green" if one.verdict == "inside" else "red"),
             )
         parts += [Text(f"\n{title}", style="bold"), Text(_inside(found, kind), style="dim"), table]
-    return Group(*parts, Text(), *(Text(line, style="dim") for line in _grades(found)))
+    return Group(*parts, Text(), *(Text(line, style="dim") for line in shares_of_each(found.grades)))
 
 
 def evidence_page(found: Evidence) -> str:
@@ -74,7 +74,7 @@ def evidence_page(found: Evidence) -> str:
         "\n".join(cases),
         "\n".join(f"- {title}: {_inside(found, kind)}." for kind, title in KINDS.items()),
         "How sure the values of the scenarios are:",
-        "\n".join(f"- {line}." for line in _grades(found)),
+        "\n".join(f"- {line}." for line in shares_of_each(found.grades)),
     ]
     for kind, title in KINDS.items():
         head = ["Figure", "Case", "Observed", "Simulated", "95 % interval", "Verdict", "Grade", "Source", "Note"]
@@ -267,11 +267,6 @@ def _markdown(rows: list[list[str]]) -> str:
 def _inside(found: Evidence, kind: Any) -> str:
     inside, every = found.inside(kind)
     return f"{inside} of {every} inside"
-
-
-def _grades(found: Evidence) -> list[str]:
-    """How many of the values of each scenario are of which grade."""
-    return [f"{name}: {shares(count)}" for name, count in found.grades.items()]
 
 
 def _made(found: Evidence) -> str:

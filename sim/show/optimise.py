@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from sim.scenario.sources import grades, shares
 from sim.show.progress import remaining
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, write
 from sim.show.tables import plain_table
@@ -141,6 +142,7 @@ def story(result: OptimisationResult) -> list[str]:
         )
     if plan.grades:
         lines.append(f"Grades of the costs: {', '.join(f'{count} {grade}' for grade, count in plan.grades.items())}.")
+    lines.append(f"Values of {plan.scenario.name}: {shares(grades(plan.scenario.model))}.")
     return lines
 
 

@@ -15,7 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, Sheet, write
-from sim.show.sweeps import records, unsound
+from sim.show.sweeps import how_sure, records, unsound
 from sim.show.tables import number, plain_table
 from sim.sweeps.outcomes import describe
 from sim.sweeps.points import REALISATION
@@ -53,7 +53,7 @@ def indices_table(result: SweepResult, width: int = 120, table: pd.DataFrame | N
         of = f" · {scenario}" if len(set(table["scenario"])) > 1 else ""
         parts.append(Text(f"\n{describe(outcome)} ({rows['unit'].iloc[0]}){of}"))
         parts.append(_effects_table(rows, width) if result.design == "morris" else _shares_table(rows, width))
-    parts += [Text(line, style="dim") for line in _missing(result, table)]
+    parts += [Text(line, style="dim") for line in (*_missing(result, table), *how_sure(result))]
     return Group(*parts)
 
 
@@ -245,6 +245,8 @@ def _page(study: Study) -> Iterator[str]:
         yield f"{runs}. The second stage has not been run yet; it weighs {went}."
     else:
         yield f"{runs}. None has more effect than chance."
+    for line in how_sure(screening):
+        yield f"\n{line}"
     if weighing is not None and study.shares is not None:
         yield "\n## Which numbers decide\n"
         yield from shares_in_words(weighing, study.shares)

@@ -15,6 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from sim.scenario.sources import shares_of_each
 from sim.show.progress import remaining
 from sim.show.tables import plain_table
 from sim.sweeps.effects import Interval, effects, level_text
@@ -115,6 +116,7 @@ def sweep_table(result: SweepResult, width: int = 120) -> RenderableType:
             table.add_row(*row, *(cells[outcome][place] for outcome in group))
         parts += [table, Text()]
     parts += [Text(line) for line in _left_out(result, len(rows), sum(map(len, groups[TABLES_SHOWN:])))]
+    parts += [Text(line, style="dim") for line in how_sure(result)]
     return Group(*parts)
 
 
@@ -285,6 +287,11 @@ def _varied(result: SweepResult) -> str:
     return "\n\n".join([head, _table(["factor", "levels"], rows), *unsound(result)])
 
 
+def how_sure(result: SweepResult) -> list[str]:
+    """How many of the values of each scenario are of which grade."""
+    return shares_of_each(result.about.get("grades", {}))  # ledgers of earlier versions do not have them
+
+
 def unsound(result: SweepResult) -> list[str]:
     """Which values with a range were left out, and why, as Markdown; nothing if none was."""
     found = result.about.get("unsound", {})  # ledgers of earlier versions do not have it
@@ -306,7 +313,7 @@ def _runs(result: SweepResult) -> str:
         errors = Counter(zip(result.failures["status"], result.failures["error"], strict=True))
         for (status, error), count in errors.most_common():
             lines.append(f"- {count} × {status}: {str(error).partition(chr(10))[0]}")
-    return "\n".join(lines)
+    return "\n\n".join(["\n".join(lines), *how_sure(result)])
 
 
 def _estimates(result: SweepResult) -> str:

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from sim.scenario.sources import shares
+from sim.scenario.sources import shares, shares_of_each
 from sim.study.atlas import atlas_of
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
         for other in comparison.results
         for note in (_warm_up(other), *(_target(found) for found in other.until))
     ]
-    notes += [Text(f"{result.scenario}: {shares(result.grades)}", style="dim") for result in comparison.results]
+    sure = shares_of_each({result.scenario: result.grades for result in comparison.results})
+    notes += [Text(line, style="dim") for line in sure]
     return Group(*parts, Text(), *notes)
 
 

@@ -17,6 +17,7 @@ from sim.network import build
 from sim.network.preview import preview
 from sim.scenario.faults import ScenarioError
 from sim.scenario.load import Scenario, altered
+from sim.scenario.sources import grades
 from sim.study import OnDone, settle
 from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available_processors, carry_out
 from sim.study.sequential import COLUMNS, more, precision
@@ -100,6 +101,7 @@ def describe(plan: SweepPlan) -> dict[str, Any]:
         "runtime": runtime(),
         "values": {scenario.name: values(scenario) for scenario in plan.bases},
         "prints": {scenario.name: fingerprint(scenario) for scenario in plan.bases},
+        "grades": {scenario.name: grades(scenario.model) for scenario in plan.bases},
         "titles": {scenario.name: scenario.model.title for scenario in plan.bases},
         "promises": {scenario.name: _promises(scenario) for scenario in plan.bases},
         "warm_up": {scenario.name: float(scenario.model.run.warm_up) / 24 for scenario in plan.bases},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,6 +211,7 @@ def test_a_sweep_is_searched_by_a_figure_that_its_file_does_not_name(call, tmp_p
     assert all((folder / name).is_file() for name in names)
     page = (folder / "discovery.md").read_text("utf-8")
     assert f"**{first['sentence']}**" in page
+    assert re.search(r"^small: Of \d+ values .* % assumption", page, re.M)
     assert "](discovery.png)" in page
     assert "corridor sweep discover papers --fails" in (folder / "README.md").read_text("utf-8")
     told = call("sweep", "discover", "papers", "--fails", "transit.mean[trade/over] > 216 h")

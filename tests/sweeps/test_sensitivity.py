@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,6 +237,7 @@ def test_a_study_screens_weighs_and_goes_on_where_it_was(call, tmp_path):
     folder = tmp_path / "results" / "study"
     page = (folder / "README.md").read_text("utf-8")
     assert "16 runs to screen 2 factors, 16 runs to weigh the 1" in page
+    assert re.search(r"^small: Of \d+ values .* % assumption", page, re.M)
     for name in ("screening.png", "shares.png"):
         assert f"]({name})" in page
         assert (folder / name).is_file()

@@ -13,7 +13,8 @@ from sim.model import simulate
 from sim.model.calendars import MAX_SHARE
 from sim.model.check import CENSUS
 from sim.model.clock import GRID
-from sim.network import build, preview
+from sim.network import build
+from sim.network.preview import preview
 from sim.scenario.explain import explain
 from sim.study.binding import DEEPER_M, FASTER, ROOMIER
 from sim.study.evidence import TOLERANCE
