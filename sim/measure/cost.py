@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from sim.measure.legs import Charge, Passage, Ride, hops
 from sim.measure.ways import released_within, with_units
 from sim.model import Journal
-from sim.model.journal import Rows
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Charges
 
@@ -93,23 +92,18 @@ def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iter
     measured = released_within(journal, mine, 0.0, run.length)
     came = journal.units["released"][measured].copy()
 
-    def moves(leg: int) -> Iterator[tuple[Column, Rows]]:
-        """Those that the leg took to its end: the place of each among the measured."""
+    for leg in range(len(network.itineraries[number].legs)):
+        stands = float(run.length + run.run_out) - came  # to the run's end; or it is under way then
+        rides, stayed = np.zeros(len(came)), np.ones(len(came), bool)
         for piece in journal.parcels.of_leg(number, leg):
             unit = piece["unit"]
             rows = piece.where(np.isfinite(piece["landed"]) & (unit >= measured.start) & (unit < measured.stop))
-            yield rows["unit"] - measured.start, rows
-
-    for leg in range(len(network.itineraries[number].legs)):
-        stands = float(run.length + run.run_out) - came  # to the run's end; or it is under way then
-        for unit, rows in moves(leg):
-            stands[unit] = rows["lifted"] - came[unit]
+            unit = rows["unit"] - measured.start
+            stands[unit], rides[unit] = rows["lifted"] - came[unit], rows["landed"] - rows["lifted"]
+            came[unit], stayed[unit] = rows["landed"], False
+        came[stayed] = np.nan  # it never came to the end of the leg
         yield np.nan_to_num(stands, copy=False)
         del stands  # it takes much room
-        rides = np.zeros(len(came))
-        came.fill(np.nan)
-        for unit, rows in moves(leg):
-            rides[unit], came[unit] = rows["landed"] - rows["lifted"], rows["landed"]
         yield rides
         del rides  # likewise
 

@@ -165,21 +165,28 @@ class Parcels:
 
     def by_leg(self) -> Iterator[Rows]:
         """The same rows, leg by leg of each itinerary in turn; a leg with many of them in several pieces."""
-        itinerary, leg = self.numbers["itinerary"], self.numbers["leg"]
-        order = np.lexsort((leg, itinerary))
+        order, legs = self._legs
         piece = (self.sizes[order].cumsum() - 1) // ROWS
-        heads = np.diff(itinerary[order]) | np.diff(leg[order]) | np.diff(piece)
-        for parcels in np.split(order, np.flatnonzero(heads) + 1):
+        for parcels in np.split(order, np.flatnonzero(np.diff(legs) | np.diff(piece)) + 1):
             if len(parcels):
                 yield self._rows(parcels)
 
     def of_leg(self, itinerary: int, leg: int) -> Iterator[Rows]:
         """The rows of one leg of one itinerary, in the order of recording; many of them in several pieces."""
-        mine = np.flatnonzero((self.numbers["itinerary"] == itinerary) & (self.numbers["leg"] == leg))
+        order, legs = self._legs
+        begin, end = legs.searchsorted([itinerary << 32 | leg, itinerary << 32 | leg + 1])
+        mine = order[begin:end]
         piece = (self.sizes[mine].cumsum() - 1) // ROWS
         for parcels in np.split(mine, np.flatnonzero(np.diff(piece)) + 1):
             if len(parcels):
                 yield self._rows(parcels)
+
+    @cached_property
+    def _legs(self) -> tuple[Ids, Ids]:
+        """The parcels leg by leg of each itinerary in turn, and a number for the leg of each."""
+        legs = self.numbers["itinerary"].astype(np.int64) << 32 | self.numbers["leg"]
+        order = legs.argsort(kind="stable")
+        return order, legs[order]
 
     def _rows(self, parcels: Ids) -> Rows:
         counts = self.sizes[parcels]
@@ -208,7 +215,11 @@ class Rows(Table):
 
     def where(self, kept: NDArray[np.bool_]) -> Rows:
         """Only those rows that are `kept`."""
-        return self if kept.all() else Rows(self._parcels, self._parcel[kept], self._within[kept])
+        if kept.all():
+            return self
+        rows = Rows(self._parcels, self._parcel[kept], self._within[kept])
+        rows.update({name: column[kept] for name, column in self.items()})
+        return rows
 
 
 class Ledger:
