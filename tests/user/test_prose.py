@@ -143,3 +143,9 @@ def test_what_is_said_of_misses_stands_in_the_evidence() -> None:
         ends = [float(end) for end in observed.split("–")]
         assert float(simulated) == pytest.approx(1.9 * sum(ends) / len(ends), rel=0.06)  # "nearly twice"
     assert said(DATA, "Alat–Poti and Alat–Kars take nearly twice the hours of the single trains on record")
+    cargo = r"^\| Cargo (?:of the port of Kuryk|between Kazakh)[^|]* \|[^|]*\| ([\d.]+) Mt a year \| ([\d.]+) \|"
+    rows = re.findall(cargo, page, re.M)
+    assert len(rows) == 2
+    for observed, simulated in rows:
+        assert 1 - float(simulated) / float(observed) == pytest.approx(0.4, abs=0.05)
+    assert said(DATA, "handle about 40 % fewer tonnes than on record")
