@@ -228,14 +228,14 @@ def test_the_page_tells_failures_and_what_is_not_separated(made: Callable[..., S
     assert "| 1 | 12 | " in text
 
 
-def test_a_long_table_ends_with_where_the_rest_is(made: Callable[..., SweepResult]) -> None:
+def test_a_long_table_tells_where_the_rest_is(made: Callable[..., SweepResult]) -> None:
     many = "  wait: {path: services.feeder.stops.*.wait, range: [6 h, 48 h], steps: 15}\n"
     result = made(plain, SHIPS + many, replications=1)
     shown = StringIO()
     Console(file=shown, width=80).print(sweep_table(result, 80))
     lines = shown.getvalue().splitlines()
     assert len([line for line in lines if line[:2] in ("1 ", "2 ", "3 ")]) == 40
-    assert lines[-1] == "… and 5 more points: see estimates.csv"
+    assert "… and 5 more points: see estimates.csv" in lines
 
 
 @pytest.mark.parametrize(
