@@ -48,6 +48,7 @@ TITLES = {
     "-1m": "1,000,000 boxes",
 }
 FUNCTIONS = 7  # shown of each stage
+SHORT = 7  # repetitions, at least, of what takes milliseconds
 
 Rival = Callable[[Corridor], Floats]
 
@@ -236,7 +237,7 @@ def memory_table(keys: Iterable[str]) -> list[str]:
 
 def sweep_tables(repetitions: int) -> list[str]:
     """What a sweep adds to simulating, and what a large ledger asks."""
-    parts = sweeps.parts(repetitions)
+    parts = sweeps.parts(max(repetitions, SHORT))
     ours = [parts[name] for name in ("making the network", "sending the outcome", "writing the ledger")]
     parts |= {"network, sending and ledger": sum(ours), "these and measuring": sum(ours) + parts["measuring"]}
     rows = [[name, f"{1e3 * seconds:.2f}", f"{seconds / parts['simulating']:.2%}"] for name, seconds in parts.items()]
