@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.measure.facilities import HOURS_A_YEAR
-from sim.measure.ways import with_units
+from sim.measure.ways import released_within, with_units
 from sim.model import Journal
 from sim.network import Itinerary, Network
 
@@ -20,10 +20,10 @@ def carried(network: Network, journal: Journal) -> pd.DataFrame:
     run = network.model.run
     rows = []
     for _, way, mine in with_units(network, journal):
-        start, end = journal.units["released"][mine], journal.units["finished"][mine]
-        inside = (start >= 0) & (start < run.length)
-        days = (np.where(np.isnan(end), run.length + run.run_out, end) - start)[inside] / 24
-        teu = teu_a_year(network, way, end)
+        inside = released_within(journal, mine, 0.0, run.length)
+        start, end = journal.units["released"][inside], journal.units["finished"][inside]
+        days = (np.where(np.isnan(end), run.length + run.run_out, end) - start) / 24
+        teu = teu_a_year(network, way, journal.units["finished"][mine])
         rows.append((way.flow, way.route, len(days), float(days.mean()) if len(days) else np.nan, teu))
     return pd.DataFrame(rows, columns=COLUMNS)
 

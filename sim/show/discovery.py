@@ -13,7 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, write
-from sim.show.sweeps import how_sure
+from sim.show.sweeps import how_sure, scenarios_of
 from sim.show.tables import plain_table
 from sim.sweeps.discovery import Box, Discovery, Limit, is_words
 from sim.sweeps.outcomes import describe, unit_of
@@ -165,10 +165,9 @@ def _page(found: Discovery) -> Iterator[str]:
     """The boxes in words, with the chance of each limit, the plot, and how they were found."""
     cases, about = found.cases, found.cases.result.about
     yield f"# Where it fails: {cases.result.title}"
-    scenarios = ", ".join(f"{title} (`{name}`)" for name, title in about["titles"].items())
     yield (
-        f"Sweep `{cases.result.name}` of {scenarios}, by a design of kind {cases.result.design}, model "
-        f"`{about['model']}`. {_head(cases)} ({describe(cases.condition.figure)})."
+        f"Sweep `{cases.result.name}` of {scenarios_of(cases.result)}, by a design of kind {cases.result.design}, "
+        f"model `{about['model']}`. {_head(cases)} ({describe(cases.condition.figure)})."
     )
     yield from how_sure(cases.result)
     for sentence in sentences(found):

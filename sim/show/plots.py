@@ -229,15 +229,16 @@ def plot_costs(result: Result) -> Figure:
         "interval.\nBelow: what is paid.",
         HEAD + _stacked(panels) + FOOT,
     )
-    longest = float(costs["generalised"].max())
-    for axes, rows in _stack(sheet, panels, name_at=0.21, right=0.5, label="USD a TEU"):
-        axes.set_xlim(0, 1.06 * longest if longest > 0 else 1)
+    longest, highest = (float(np.nan_to_num(costs[each].max())) for each in ("generalised", "generalised_high"))
+    limit = min(1.06 * max(longest, highest), 1.6 * longest) or 1.0  # an interval of two runs may be as wide as a year
+    for axes, rows in _stack(sheet, panels, name_at=0.21, right=0.62, label="USD a TEU"):
+        axes.set_xlim(0, limit)
         for top, entry in rows:
             if not math.isfinite(entry["generalised"]):
                 axes.text(0, top + 0.2, " unknown: a leg has no price", size=7.5, color=GREY, va="center")
                 continue
             parts, end = np.array([entry[kind] for kind in COSTS]), np.nan_to_num(entry["generalised_high"])
-            _bar(axes, top + 0.15, 0.24, parts, list(COSTS.values()), ",.0f", float(end))
+            _bar(axes, top + 0.15, 0.24, parts, list(COSTS.values()), ",.0f", min(float(end), limit))
             if math.isfinite(entry["generalised_low"]):
                 ends = [entry["generalised_low"], entry["generalised_high"]]
                 axes.plot(ends, [top + 0.15] * 2, color=INK, linewidth=1)

@@ -282,9 +282,13 @@ def _varied(result: SweepResult) -> str:
             factor.how
         ]
         rows.append([factor.title, f"{_levels(factor)}{f', {how}' if how else ''}"])
-    scenarios = ", ".join(f"{title} (`{name}`)" for name, title in result.about["titles"].items())
-    head = f"What was varied in {scenarios}, by a design of kind {result.design}:"
+    head = f"What was varied in {scenarios_of(result)}, by a design of kind {result.design}:"
     return "\n\n".join([head, _table(["factor", "levels"], rows), *unsound(result)])
+
+
+def scenarios_of(result: SweepResult) -> str:
+    """The scenarios of a sweep by title and name, as Markdown."""
+    return ", ".join(f"{title} (`{name}`)" for name, title in result.about["titles"].items())
 
 
 def how_sure(result: SweepResult) -> list[str]:
