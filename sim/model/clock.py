@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from hashlib import blake2b
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,14 +59,24 @@ class Clock(simpy.Environment):
 
     def step(self) -> None:
         """The next event: an actor goes on, and tells what it waits for."""
-        self._now, _, number, actor = heappop(self._queue)
+        queue = self._queue
+        event = queue[0]
+        self._now, _, number, actor = event
         if number != actor.due:
-            return  # it was called for another hour since
+            heappop(queue)  # it was called for another hour since
+            return
         self.acting = actor
+        actor.due = NOT_CALLED
         hour = next(actor.story, None)
-        if hour is not None:
-            actor.due = number = next(self._eid)
-            heappush(self._queue, (hour, NORMAL, number, actor))
+        if hour is None:
+            if queue[0] is event:  # else it comes up once more, and is for nobody then
+                heappop(queue)
+            return
+        actor.due = number = next(self._eid)
+        if queue[0] is event:
+            heapreplace(queue, (hour, NORMAL, number, actor))
+        else:
+            heappush(queue, (hour, NORMAL, number, actor))
 
     def call(self, actor: Actor, hour: float) -> None:
         """An actor who waits will go on at this hour, and not at that for which it was called before; inf: not yet."""

@@ -18,8 +18,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, compress, repeat, takewhile
-from operator import attrgetter
+from itertools import chain, compress, repeat
+from math import isnan
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
@@ -59,23 +59,31 @@ WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "b
 
 
 CALLS = ("index", "vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
-CALL_ROW = attrgetter(*CALLS)
 
 
 class Call:
     """One visit of a vehicle to a stop."""
 
-    weather_in = berthed = room = discharged = NAN
-    opened = closed = weather_again = reberthed = loaded = weather_out = NAN
-    space_in = space_out = 0.0
-    berth = -1
+    __slots__ = CALLS
 
     def __init__(self, index: int, vehicle: int, fleet: int, place: int, t: float) -> None:
         self.index = index
         self.vehicle = vehicle
         self.fleet = fleet
         self.place = place
+        self.berth = -1
         self.arrived = t
+        self.weather_in = self.berthed = self.room = self.discharged = NAN
+        self.opened = self.closed = self.weather_again = self.reberthed = self.loaded = self.weather_out = NAN
+        self.space_in = self.space_out = 0.0
+
+    def row(self) -> tuple[float, ...]:
+        """Of CALLS."""
+        return (
+            self.index, self.vehicle, self.fleet, self.place, self.berth, self.arrived, self.weather_in, self.berthed,
+            self.room, self.discharged, self.opened, self.closed, self.weather_again, self.reberthed, self.loaded,
+            self.weather_out, self.space_in, self.space_out,
+        )  # fmt: skip
 
     def brings_nothing(self) -> None:
         """A train without cargo goes into the siding: it needs no track first."""
@@ -117,15 +125,17 @@ class Column:
         near = each.copy()
         begin = np.empty(len(values))
         begin[~each] = list(compress(values, ~each))
-        hours = steps = np.empty(0)
+        far = steps = np.empty(0)
         if each.any():
             hours, counts = np.concatenate(list(compress(values, each))), whole[each]
             heads = counts.cumsum() - counts
             begin[each] = hours[heads]
-            steps = (hours - begin[each].repeat(counts)) * GRID
-            near[each] = np.maximum.reduceat(np.abs(steps), heads) < FAR
-            kept = near[each].repeat(counts)
-            hours, steps = hours[~kept], steps[kept]
+            steps = hours - begin[each].repeat(counts)
+            steps *= GRID
+            if not -FAR < steps.min() <= steps.max() < FAR:
+                near[each] = np.maximum.reduceat(np.abs(steps), heads) < FAR
+                kept = near[each].repeat(counts)
+                far, steps = hours[~kept], steps[kept]
         apart = each & ~near
         first = np.arange(len(values))
         first[apart] = len(values) + ((whole * apart).cumsum() - whole)[apart]
@@ -134,7 +144,7 @@ class Column:
         self._apart.frombytes(apart[which].tobytes())
         self._at.frombytes((at[which] + within * near[which]).astype(np.int32).tobytes())
         self._hours.frombytes(begin.tobytes())
-        self._hours.frombytes(hours.tobytes())
+        self._hours.frombytes(far.tobytes())
         self._steps[self._used : self._used + len(steps)] = steps
         self._used += len(steps)
 
@@ -305,10 +315,14 @@ class Recorder:
             self._hours[name].put(values, whole, which, within)
 
     def _put_uses_away(self) -> None:
-        over = list(takewhile(lambda claim: claim[RELEASED] == claim[RELEASED], self.uses))
-        self._uses.fresh.extend(chain.from_iterable(over))
+        over = 0
+        for claim in self.uses:
+            if isnan(claim[RELEASED]):
+                break
+            over += 1
+        self._uses.fresh.extend(chain.from_iterable(self.uses[:over]))
         self._uses.put_away()
-        del self.uses[: len(over)]
+        del self.uses[:over]
 
     def keep(self, delays: Floats) -> int:
         """Keep the delays of some voyages, of which not all may take place; returns where they begin among all."""
@@ -329,7 +343,7 @@ class Recorder:
 
     def over(self, call: Call) -> None:
         """Nothing more will happen at this call."""
-        self._calls.fresh.extend(CALL_ROW(call))
+        self._calls.fresh.extend(call.row())
         del self.calls[call.index]
 
     def calls_table(self) -> Table:

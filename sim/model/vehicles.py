@@ -477,9 +477,9 @@ class Vehicle:
             return task.work(start, ready, moves, len(cargo.ids))
         order, classes = _in_order_of_loading(cargo.parts, ready)
         moves = moves if isinstance(moves, float) else moves[order]
-        begins, ends, done = task.work(start, ready[order], moves, len(order), classes)
-        back = order.argsort()
-        return begins[back], ends[back], done
+        begins, ends = np.empty_like(ready), np.empty_like(ready)
+        begins[order], ends[order], done = task.work(start, ready[order], moves, len(order), classes)
+        return begins, ends, done
 
     def run(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Story[float]:
         """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
