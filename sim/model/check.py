@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from itertools import pairwise
 from typing import NoReturn
 
@@ -56,20 +55,26 @@ class CheckedClock(Clock):
 class CheckedWorld(World):
     """A replication that keeps the books. Raises ConservationError at the first event after which they disagree."""
 
-    environment = CheckedClock
-
     def __init__(self, network: Network, replication: int) -> None:
+        self._books: Books | None = None
         super().__init__(network, replication)
         assert isinstance(self.env, CheckedClock)
         self.env.watch = self.books.after
         self.books.census()
 
-    @cached_property
+    def clock(self) -> Clock:
+        return CheckedClock(initial_time=self.times.begin)
+
+    @property
     def books(self) -> Books:
         """Opened when the first box is posted, which is while the world is still being built."""
-        return Books(self)
+        if self._books is None:
+            self._books = Books(self)
+        return self._books
 
     def land(self, parts: list[Part], ids: Ids, landed: Hours) -> None:
+        if parts[0][0].stock is not None:
+            self.books.discharge()
         for stage, these, at in _by_part(parts, ids, landed):
             self.books.land(stage, these, at)
         super().land(parts, ids, landed)
@@ -90,8 +95,9 @@ class Books:
     """Where every box, vehicle, place and room should be."""
 
     def __init__(self, world: World) -> None:
-        units = len(world.itinerary)
         self.world = world
+        self.itinerary = world.itinerary  # of each unit
+        units = len(self.itinerary)
         self.now = world.env.now
         self.refused: ConservationError | None = None
         self.actor: Actor | None = None  # who went on in the last event
@@ -141,6 +147,12 @@ class Books:
         if len(lost):
             self._refuse(f"{self._box(lost[0])} went by itself from {leg.origin} and is lost")
 
+    def discharge(self) -> None:
+        """A vehicle is about to land its cargo. It may have come over in no time, and have taken it in this event."""
+        vehicle = self.stories.get(self.world.env.acting)
+        if vehicle is not None:
+            self._see_vehicle(vehicle)
+
     def land(self, stage: Stage, ids: Ids, landed: Hours) -> None:
         """Boxes come to the end of a leg."""
         by_vehicle = stage.stock is not None
@@ -167,7 +179,7 @@ class Books:
         if len(wrong):
             before, due = WHERE[self.state[wrong[0]]], WHERE[state]
             self._refuse(f"{self._box(wrong[0])} is {before} (leg {self.leg[wrong[0]]}), not {due} (leg {leg})")
-        if len(np.unique(ids)) < len(ids) or np.any(self.world.itinerary[ids] != stage.traffic.index):
+        if len(np.unique(ids)) < len(ids) or np.any(self.itinerary[ids] != stage.traffic.index):
             self._refuse(f"{self._box(ids[0])} and those with it are doubled, or of another flow")
 
     # --- what is looked at after each event ---
@@ -258,7 +270,7 @@ class Books:
         times = [(getattr(call, name), name) for name in CALL_TIMES]
         times = [(hour, name) for hour, name in times if hour == hour]  # without cargo it does not berth again
         for (earlier, _), (later, name) in pairwise(times):
-            if not earlier <= later <= self.now:
+            if not earlier <= later <= self.world.env.now:
                 self._refuse(f'the call of {_name(vehicle)} runs backwards at "{name}": hour {earlier} and {later}')
         for stage, count in vehicle.cargo.parts if vehicle.cargo is not None else ():
             if stage.yard is not None:
@@ -389,8 +401,8 @@ class Books:
                 row = wrong[0]
                 self._refuse(f"time runs backwards for {self._box(unit[row])}: hour {earlier[row]}, then {later[row]}")
 
-    def _box(self, unit: int) -> str:
-        traffic = self.world.traffic[self.world.itinerary[unit]]
+    def _box(self, unit: np.int64) -> str:
+        traffic = self.world.traffic[self.itinerary[unit]]
         way = traffic.itinerary
         return f"{traffic.flow.cargo} {unit - traffic.base} of {way.flow}/{way.route}"
 
@@ -400,7 +412,7 @@ class Books:
         if vehicle is not None:
             call = self.calls.get(vehicle.number)
             return f"after {_name(vehicle)} went on" + (f", last at {self.world.places[call.place]}" if call else "")
-        return f"after {self.actor.name.strip('_')} went on" if self.actor is not None else "after an event of nobody"
+        return f"after {self.actor.name} went on" if self.actor is not None else "after an event of nobody"
 
     def _refuse(self, what: str) -> NoReturn:
         self.refused = ConservationError(f"hour {self.world.env.now:.6f}: {what} ({self.where or self._event()})")

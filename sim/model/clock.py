@@ -96,8 +96,8 @@ class Actor:
 
     __slots__ = ("due", "name", "story")
 
-    def __init__(self, clock: Clock, story: Story[Any]) -> None:
-        self.name: str = story.__name__  # type: ignore[attr-defined]
+    def __init__(self, clock: Clock, story: Story[Any], name: str) -> None:
+        self.name = name
         self.story = story
         self.due = NOT_CALLED  # number of the event in which it goes on
         clock.call_up(self)

@@ -17,11 +17,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, compress, repeat
 from math import isnan
 from struct import pack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ from sim.model.clock import GRID, Floats, Hours, Ids
 if TYPE_CHECKING:
     from sim.model.stock import Part
 
-NAN = float("nan")
+NAN: Final = float("nan")
 Table = dict[str, NDArray[Any]]
 
 CALL_TIMES = (
@@ -168,6 +167,8 @@ class Parcels:
     units: NDArray[np.int32]  # of all parcels, one after the other
     first: Ids  # where those of each parcel begin
     hours: dict[str, Column]  # HOURS
+    order: Ids  # the parcels leg by leg of each itinerary in turn
+    legs: Ids  # and a number for the leg of each, in this order
 
     def rows(self) -> Rows:
         """One row a unit and leg, in the order of recording."""
@@ -175,28 +176,19 @@ class Parcels:
 
     def by_leg(self) -> Iterator[Rows]:
         """The same rows, leg by leg of each itinerary in turn; a leg with many of them in several pieces."""
-        order, legs = self._legs
-        piece = (self.sizes[order].cumsum() - 1) // ROWS
-        for parcels in np.split(order, np.flatnonzero(np.diff(legs) | np.diff(piece)) + 1):
+        piece = (self.sizes[self.order].cumsum() - 1) // ROWS
+        for parcels in np.split(self.order, np.flatnonzero(np.diff(self.legs) | np.diff(piece)) + 1):
             if len(parcels):
                 yield self._rows(parcels)
 
     def of_leg(self, itinerary: int, leg: int) -> Iterator[Rows]:
         """The rows of one leg of one itinerary, in the order of recording; many of them in several pieces."""
-        order, legs = self._legs
-        begin, end = legs.searchsorted([itinerary << 32 | leg, itinerary << 32 | leg + 1])
-        mine = order[begin:end]
+        begin, end = self.legs.searchsorted([itinerary << 32 | leg, itinerary << 32 | leg + 1])
+        mine = self.order[begin:end]
         piece = (self.sizes[mine].cumsum() - 1) // ROWS
         for parcels in np.split(mine, np.flatnonzero(np.diff(piece)) + 1):
             if len(parcels):
                 yield self._rows(parcels)
-
-    @cached_property
-    def _legs(self) -> tuple[Ids, Ids]:
-        """The parcels leg by leg of each itinerary in turn, and a number for the leg of each."""
-        legs = self.numbers["itinerary"].astype(np.int64) << 32 | self.numbers["leg"]
-        order = legs.argsort(kind="stable")
-        return order, legs[order]
 
     def _rows(self, parcels: Ids) -> Rows:
         counts = self.sizes[parcels]
@@ -305,7 +297,7 @@ class Recorder:
         within = sizes.cumsum() - sizes - (whole.cumsum() - whole)[which]  # where it begins there
         self._sizes.frombytes(sizes.tobytes())
         begin = self._used
-        self._used += whole.sum()
+        self._used += int(whole.sum())
         np.concatenate(ids, out=self._units[begin : self._used], casting="same_kind")
         itinerary, leg = [stage.traffic.index for stage, _ in parts], [stage.leg for stage, _ in parts]
         calls = np.array(call_from)[which].tolist(), np.array(call_to)[which].tolist()
@@ -367,7 +359,10 @@ class Recorder:
         self.write()
         sizes = np.array(self._sizes)
         numbers = {name: np.array(column, np.int32) for name, column in self._numbers.items()}
-        return Parcels(sizes, numbers, self._units[: self._used], sizes.cumsum() - sizes, self._hours)
+        legs = numbers["itinerary"].astype(np.int64) << 32 | numbers["leg"]
+        order = legs.argsort(kind="stable")
+        first = sizes.cumsum() - sizes
+        return Parcels(sizes, numbers, self._units[: self._used], first, self._hours, order, legs[order])
 
 
 @dataclass(frozen=True)
@@ -387,9 +382,9 @@ class Journal:
     trips: int
     events: int  # in SimPy's queue
 
-    @cached_property
+    @property
     def carriages(self) -> Table:
-        """One row a unit and leg."""
+        """One row a unit and leg: the whole table, laid out for who asks, and not kept."""
         rows = self.parcels.rows()
         return {name: rows[name] for name in COLUMNS}
 

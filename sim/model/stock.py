@@ -4,6 +4,7 @@ at the customs stand here already, with the time at which they will be ready."""
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
@@ -101,7 +102,7 @@ class Queue:
     def _keep(self, ids: Ids, ready: Floats, waiting: int) -> None:
         """In these arrays stands who waits, from `head` to `end`; what is behind is room for more."""
         self.ids, self.ready = ids, ready
-        self.hours = ready.data  # the same, quicker to read one by one
+        self.hours: Sequence[float] = ready.data  # the same, quicker to read one by one
         self.head, self.end = 0, waiting
 
     def add(self, ids: Ids, ready: Hours) -> float:

@@ -184,13 +184,13 @@ def start_fleets(world: World) -> None:
         places = sorted(line.halts)
         if fleet.train_sets == "unlimited":
             for place in places:
-                Actor(world.env, form_trains(world, line, line.halts[place]))
+                Actor(world.env, form_trains(world, line, line.halts[place]), "forming of trains")
             continue
         vehicles = fleet.vessels or int(fleet.train_sets or 0)
         draws = FleetDraws(world.streams, world.recorder, name, vehicles)
         for number in range(vehicles):
             vehicle = Vehicle(world, line, *draws.of(number))
-            vehicle.actor = Actor(world.env, vehicle.shuttle(places[number % 2]))
+            vehicle.actor = Actor(world.env, vehicle.shuttle(places[number % 2]), "vehicle")
 
 
 class FleetDraws:
@@ -297,7 +297,7 @@ def form_trains(world: World, line: Line, halt: Halt) -> Story[None]:
         block = traffic.block_of_first(cargo.ids)
         train = Vehicle(world, line, *cargo_draws(world.recorder, line, traffic, block))
         train.cargo = cargo
-        train.actor = Actor(world.env, train.go_once(halt, cargo))
+        train.actor = Actor(world.env, train.go_once(halt, cargo), "train")
 
 
 class Vehicle:

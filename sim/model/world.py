@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +47,6 @@ def _checked(network: Network, replication: int) -> World:
 class World:
     """The state of one replication."""
 
-    environment = Clock
-
     def __init__(self, network: Network, replication: int) -> None:
         model = network.model
         run = model.run
@@ -58,7 +55,7 @@ class World:
         self.replication = replication
         self.times = Times(run.start, snap(-run.warm_up), snap(run.length + run.run_out))
         self.streams = Streams(run.seed, replication)
-        self.env = self.environment(initial_time=self.times.begin)
+        self.env = self.clock()
         self.places = list(model.places)
         self.place_number = {p: i for i, p in enumerate(self.places)}
         self.links = list(model.links)
@@ -94,10 +91,14 @@ class World:
         for t in sorted(self.traffic, key=lambda t: t.rank):
             self._forward(self.stages[t.index][0], t.ids, t.released)
 
-    @cached_property
+    @property
     def itinerary(self) -> NDArray[np.int32]:
         """The number of the itinerary of each unit."""
         return np.repeat(np.arange(len(self.traffic), dtype=np.int32), [t.count for t in self.traffic])
+
+    def clock(self) -> Clock:
+        """One that stands at the begin of the run."""
+        return Clock(initial_time=self.times.begin)
 
     def closures(self, calendar: str | None) -> Closures:
         """The closed windows of a calendar in this replication; none: always open."""
@@ -136,7 +137,7 @@ class World:
                 self._forward(following, some, desk.release(stage.traffic, some, at))
             else:
                 for these, hours in _consignments(stage.traffic, some, np.broadcast_to(at, len(some))):
-                    Actor(self.env, self._papers(desk, following, these, hours))
+                    Actor(self.env, self._papers(desk, following, these, hours), "papers")
 
     def run(self) -> None:
         """All that happens until the run ends. Nobody waits for what shares nothing any more: it goes to its
@@ -162,7 +163,7 @@ class World:
         at = np.broadcast_to(ready, len(ids))
         if stage.queues:
             for these, hours in _consignments(stage.traffic, ids, at):
-                Actor(self.env, carry(self, stage, these, hours))
+                Actor(self.env, carry(self, stage, these, hours), "consignment")
         else:
             deque(carry(self, stage, ids, at), maxlen=0)  # it waits for nothing
 
@@ -262,7 +263,7 @@ class World:
             recorder.uses_table(self.times.end),
             table(recorder.rooms, ROOMS),
             names,
-            np.array(self.capacities),
+            np.array(self.capacities, float),
             trips=recorder.trips,
             events=next(self.env._eid),
         )

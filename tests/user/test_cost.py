@@ -294,7 +294,8 @@ def test_a_charter_is_borne_by_what_sails(priced, corridor_json, folder):
     feeder = journal.names["fleets"].index("feeders")
     calls, days = journal.calls, float(network.model.run.length) / 24
     mine = (calls["fleet"] == feeder) & (calls["weather_out"] >= 0) & (calls["weather_out"] < 24 * days)
-    boxes = sum(int(np.isin(journal.carriages["call_from"], [call]).sum()) for call in np.flatnonzero(mine))
+    left = journal.carriages["call_from"]
+    boxes = sum(int(np.isin(left, [call]).sum()) for call in np.flatnonzero(mine))
     over = next(row for row in found["costs"] if row["route"] == "over" and row["kind"] == "charter")
     assert over["usd"] == pytest.approx(2 * 7000 * days / (2 * boxes))
     assert over["operator"] == "Small Sea Line"

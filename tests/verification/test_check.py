@@ -42,6 +42,12 @@ def test_the_journal_is_the_same_with_and_without(file: str) -> None:
             assert values.tobytes() == checked.tables()[name][column].tobytes(), (name, column)
 
 
+def test_a_ferry_may_cross_in_no_time() -> None:
+    """It takes its cargo and lands it in the same event."""
+    ferry = build(load(Path(__file__).parent / "ferry.yaml", set=("run.length=60 d",)))
+    assert np.isfinite(simulate(ferry, check=True).units["finished"]).any()
+
+
 def lose_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
     take = Queue.take
 
