@@ -4,6 +4,7 @@ at the customs stand here already, with the time at which they will be ready."""
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -177,7 +178,7 @@ class Lane:
         self.accepts = accepts
         self.smallest = smallest  # space of the kinds that come here
         self.queues: list[Queue] = []  # priority cargo first
-        self.takers: list[Taker] = []
+        self.takers: deque[Taker] = deque()
 
     def open(self, queue: Queue) -> None:
         """Cargo of a kind or class comes for the first time."""
@@ -282,7 +283,7 @@ class Stock:
 
     def load(self, lane: Lane) -> Load | None:
         """It is time for the first in the lane to close, with what it takes; the next has its turn."""
-        taker = lane.takers.pop(0)
+        taker = lane.takers.popleft()
         load = self._take(taker.takes)
         for other in self._lanes.values():
             if other.takers and (load is not None or other is lane):
