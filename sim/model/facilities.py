@@ -79,7 +79,7 @@ class Yard:
 
     def _take(self, room: float, now: float) -> None:
         self.used += room
-        self._recorder.rooms += PACK_ROOM(self.index, now, room)
+        self._recorder.rooms.fresh += PACK_ROOM(self.index, now, room)
 
 
 class Track:

@@ -54,7 +54,7 @@ USES = ("facility", "requested", "granted", "released")
 Claim = list[float]  # a row of USES while it happens; NaN: not yet
 GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
-# A ledger holds rows of such numbers, packed one after the other; it grows where it stands.
+# of a row that goes into a ledger
 PACK_STRETCH, PACK_STOP, PACK_ROOM = [Struct(f"{len(names)}d").pack for names in (STRETCHES, STOPS, ROOMS)]
 WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth", "drawn"}
 
@@ -100,7 +100,8 @@ PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
 COLUMNS = ("unit", *PARCELS, *HOURS)
 BATCH = 500  # carriages that are written away at one go
-ROWS = 1 << 16  # of the carriages that are laid out at one go
+ROWS = 1 << 15  # of the carriages that are laid out at one go
+PAGE = 1 << 22  # numbers of a ledger (32 MB): so large that its memory goes back to the system, and is not split up
 FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
 
 
@@ -226,6 +227,31 @@ class Rows(Table):
         return rows
 
 
+class Ledger:
+    """Rows of numbers, packed one after the other, and put away from time to time, which saves memory."""
+
+    def __init__(self) -> None:
+        self.fresh = bytearray()
+        self._pages: list[Floats] = []  # room that was not yet written to takes no memory
+        self._used: list[int] = []  # of each page
+
+    def put_away(self) -> None:
+        fresh = np.frombuffer(bytes(self.fresh))
+        self.fresh.clear()
+        if not self._pages or self._used[-1] + len(fresh) > len(self._pages[-1]):
+            self._pages.append(np.empty(max(PAGE, len(fresh))))
+            self._used.append(0)
+        begin = self._used[-1]
+        self._used[-1] += len(fresh)
+        self._pages[-1][begin : self._used[-1]] = fresh
+
+    def numbers(self, width: int) -> list[Floats]:
+        """All of them, so many in a row, in several pieces. They are handed over, and not kept here any more."""
+        self.put_away()
+        pages, self._pages = self._pages, []
+        return [page[:used].reshape(-1, width) for page, used in zip(pages, self._used, strict=True)]
+
+
 class Recorder:
     """The journal while the run goes on."""
 
@@ -233,21 +259,21 @@ class Recorder:
         """carriages: one for each unit and leg, the most that there can be."""
         self.calls: dict[int, Call] = {}  # that are not over
         self.watched: list[Call] | None = None  # all of them, if somebody checks them
-        self._calls = bytearray()  # rows of CALLS of those that are
+        self._calls = Ledger()  # rows of CALLS of those that are
         self.carriages: list[Carriage] = []  # not yet written into the columns
         self._sizes = array("q")  # of each parcel: a part of what was carried together
         self._numbers = {name: array("i") for name in PARCELS}
         self._units = np.empty(carriages, np.int32)  # pages never written to take no memory
         self._used = 0  # of them
         self._hours = {name: Column(carriages) for name in HOURS}
-        self.stretches = bytearray()  # rows of STRETCHES
+        self.stretches = Ledger()  # rows of STRETCHES
         self._delays: list[Floats] = []  # of voyages, on each link, as they were drawn
         self._drawn = 0  # in all
         self.ways: list[list[tuple[int, int, float]]] = []  # of each stretch: links, directions, undisturbed hours
-        self.stops = bytearray()  # rows of STOPS
+        self.stops = Ledger()  # rows of STOPS
         self.uses: list[Claim] = []  # of berths, desks and yards, from the first that is not over
-        self._uses = bytearray()  # those before
-        self.rooms = bytearray()  # rows of ROOMS
+        self._uses = Ledger()  # those before
+        self.rooms = Ledger()  # rows of ROOMS
         self._called = -1  # the number of the last call
         self.vehicles = 0
         self.trips = 0
@@ -259,6 +285,8 @@ class Recorder:
 
     def write(self) -> None:
         """Put the carriages away, part by part as parcels."""
+        for ledger in (self._calls, self.stretches, self.stops, self.rooms):
+            ledger.put_away()
         if self.watched is None:
             self._put_uses_away()
         if not self.carriages:
@@ -287,7 +315,8 @@ class Recorder:
             if isnan(claim[RELEASED]):
                 break
             over += 1
-        self._uses += pack(f"{over * len(USES)}d", *chain.from_iterable(self.uses[:over]))
+        self._uses.fresh += pack(f"{over * len(USES)}d", *chain.from_iterable(self.uses[:over]))
+        self._uses.put_away()
         del self.uses[:over]
 
     def keep(self, delays: Floats) -> int:
@@ -309,7 +338,7 @@ class Recorder:
 
     def over(self, call: Call) -> None:
         """Nothing more will happen at this call."""
-        self._calls += call.row()
+        self._calls.fresh += call.row()
         del self.calls[call.index]
 
     def calls_table(self) -> Table:
@@ -324,7 +353,7 @@ class Recorder:
 
     def uses_table(self, end: float) -> Table:
         """What has not been granted or released when the run ends is cut off there."""
-        self._uses += pack(f"{len(self.uses) * len(USES)}d", *chain.from_iterable(self.uses))
+        self._uses.fresh += pack(f"{len(self.uses) * len(USES)}d", *chain.from_iterable(self.uses))
         t = table(self._uses, USES)
         return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
 
@@ -367,13 +396,14 @@ class Journal:
         return {name: getattr(self, name) for name in names}
 
 
-def table(ledger: bytearray, names: tuple[str, ...]) -> Table:
-    """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE. The ledger is handed over."""
-    rows = np.frombuffer(ledger).reshape(-1, len(names))
-    columns = {k: rows[:, i].astype(np.int32 if k in WHOLE else np.float64) for i, k in enumerate(names)}
-    del rows
-    ledger.clear()
-    return columns
+def table(ledger: Ledger, names: tuple[str, ...]) -> Table:
+    """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE."""
+    pieces = ledger.numbers(len(names))
+    kinds = [np.int32 if k in WHOLE else np.float64 for k in names]
+    return {
+        k: np.concatenate([piece[:, i] for piece in pieces], dtype=kind, casting="unsafe")
+        for i, (k, kind) in enumerate(zip(names, kinds, strict=True))
+    }
 
 
 def segments_table(recorder: Recorder) -> Table:

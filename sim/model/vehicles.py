@@ -492,7 +492,7 @@ class Vehicle:
                     yield t
                     now = t
                 path, entered = stretch.track.enter(t, stretch.direction)
-            recorder.stretches += PACK_STRETCH(call.index, stretch.index, t, path, entered, drawn + stretch.first)
+            recorder.stretches.fresh += PACK_STRETCH(call.index, stretch.index, t, path, entered, drawn + stretch.first)
             t = entered + stretch.hours + delays[number]
             if stretch.border is not None and cargo is not None:
                 t = yield from self.cross(call, stretch.border, cargo, t)
@@ -517,7 +517,7 @@ class Vehicle:
             granted, end = env.now, desk.done(env.now, hours)
             yield end
             desk.pool.release(claim, end)
-        self.recorder.stops += PACK_STOP(call.index, self.world.place_number[place], t, granted, end)
+        self.recorder.stops.fresh += PACK_STOP(call.index, self.world.place_number[place], t, granted, end)
         return end
 
 
