@@ -8,13 +8,13 @@ there. Nothing of it runs, and nothing is kept for it, unless it is asked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NoReturn
 
 import numpy as np
 
-from sim.model.clock import INF, Actor, Clock, Floats, Hours, Ids
+from sim.model.clock import INF, Actor, Floats, Hours, Ids
 from sim.model.facilities import Pool, Yard
 from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal
 from sim.model.stock import Load, Part, Stage, Stock
@@ -40,30 +40,14 @@ class ConservationError(Exception):
     """Something was lost, doubled, in two places, or too early. The fault lies in the program, not in the scenario."""
 
 
-class CheckedClock(Clock):
-    """A clock that has every event looked at."""
-
-    watch: Callable[[Actor | None], None]
-
-    def step(self) -> None:
-        _, _, number, actor = self._queue[0]
-        goes_on = number == actor.due
-        super().step()
-        self.watch(actor if goes_on else None)
-
-
 class CheckedWorld(World):
     """A replication that keeps the books. Raises ConservationError at the first event after which they disagree."""
 
     def __init__(self, network: Network, replication: int) -> None:
         self._books: Books | None = None
         super().__init__(network, replication)
-        assert isinstance(self.env, CheckedClock)
         self.env.watch = self.books.after
         self.books.census()
-
-    def clock(self) -> Clock:
-        return CheckedClock(initial_time=self.times.begin)
 
     @property
     def books(self) -> Books:
@@ -73,6 +57,8 @@ class CheckedWorld(World):
         return self._books
 
     def land(self, parts: list[Part], ids: Ids, landed: Hours) -> None:
+        if parts[0][0].stock is not None:
+            self.books.discharge()
         for stage, these, at in _by_part(parts, ids, landed):
             self.books.land(stage, these, at)
         super().land(parts, ids, landed)
@@ -145,6 +131,12 @@ class Books:
         if len(lost):
             self._refuse(f"{self._box(lost[0])} went by itself from {leg.origin} and is lost")
 
+    def discharge(self) -> None:
+        """A vehicle is about to land its cargo. It may have come over in no time, and have taken it in this event."""
+        vehicle = self.stories.get(self.world.env.acting)
+        if vehicle is not None:
+            self._see_vehicle(vehicle)
+
     def land(self, stage: Stage, ids: Ids, landed: Hours) -> None:
         """Boxes come to the end of a leg."""
         by_vehicle = stage.stock is not None
@@ -176,11 +168,11 @@ class Books:
 
     # --- what is looked at after each event ---
 
-    def after(self, actor: Actor | None) -> None:
+    def after(self, actor: Actor) -> None:
         """Look at all that an event can have changed, in which this actor went on."""
         now = self.world.env.now
         self._get_to_know()
-        vehicle = self.stories.get(actor) if actor is not None else None
+        vehicle = self.stories.get(actor)
         self.actor, self.where = actor, ""
         if now < self.now:
             self._refuse(f"time runs backwards, from hour {self.now:.6f}")
@@ -262,13 +254,13 @@ class Books:
         times = [(getattr(call, name), name) for name in CALL_TIMES]
         times = [(hour, name) for hour, name in times if hour == hour]  # without cargo it does not berth again
         for (earlier, _), (later, name) in pairwise(times):
-            if not earlier <= later <= self.now:
+            if not earlier <= later <= self.world.env.now:
                 self._refuse(f'the call of {_name(vehicle)} runs backwards at "{name}": hour {earlier} and {later}')
         for stage, count in vehicle.cargo.parts if vehicle.cargo is not None else ():
             if stage.yard is not None:
                 self.standing[stage.yard] -= count * stage.traffic.space
 
-    def _see_claims(self, actor: Actor | None) -> None:
+    def _see_claims(self, actor: Actor) -> None:
         """Who asked in this event owns what was asked for."""
         uses = self.world.recorder.uses
         for claim in uses[self.seen_uses :]:
@@ -400,11 +392,12 @@ class Books:
 
     def _event(self) -> str:
         """The event in words: who went on, and where."""
-        vehicle = None if self.actor is None else self.stories.get(self.actor)
+        assert self.actor is not None
+        vehicle = self.stories.get(self.actor)
         if vehicle is not None:
             call = self.calls.get(vehicle.number)
             return f"after {_name(vehicle)} went on" + (f", last at {self.world.places[call.place]}" if call else "")
-        return f"after {self.actor.name} went on" if self.actor is not None else "after an event of nobody"
+        return f"after {self.actor.name} went on"
 
     def _refuse(self, what: str) -> NoReturn:
         self.refused = ConservationError(f"hour {self.world.env.now:.6f}: {what} ({self.where or self._event()})")

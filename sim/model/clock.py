@@ -6,9 +6,9 @@ causes of a box's hours add up to its transit time to the bit, and an event fall
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from hashlib import blake2b
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,23 +50,28 @@ class Clock(simpy.Environment):
 
     _queue: list[tuple[float, int, int, Actor]]  # type: ignore[assignment]
     acting: Actor  # who goes on in this moment
+    watch: Callable[[Actor], None] | None = None  # told of each who went on
 
     def go(self, until: float) -> None:
-        """All that happens before this hour."""
-        queue, step = self._queue, self.step
+        """All that happens before this hour: one actor after the other goes on, and tells what it waits for."""
+        queue, numbers, watch = self._queue, self._eid, self.watch
         while queue and queue[0][0] < until:
-            step()
-
-    def step(self) -> None:
-        """The next event: an actor goes on, and tells what it waits for."""
-        self._now, _, number, actor = heappop(self._queue)
-        if number != actor.due:
-            return  # it was called for another hour since
-        self.acting = actor
-        hour = next(actor.story, None)
-        if hour is not None:
-            actor.due = number = next(self._eid)
-            heappush(self._queue, (hour, NORMAL, number, actor))
+            event = queue[0]
+            self._now, _, number, actor = event
+            if number != actor.due:
+                heappop(queue)  # it was called for another hour since
+                continue
+            self.acting = actor
+            actor.due = NOT_CALLED
+            hour = next(actor.story, None)
+            first = queue[0] is event  # if others were called up, it comes up once more, and is for nobody then
+            if hour is not None:
+                actor.due = number = next(numbers)
+                (heapreplace if first else heappush)(queue, (hour, NORMAL, number, actor))
+            elif first:
+                heappop(queue)
+            if watch is not None:
+                watch(actor)
 
     def call(self, actor: Actor, hour: float) -> None:
         """An actor who waits will go on at this hour, and not at that for which it was called before; inf: not yet."""

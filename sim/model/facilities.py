@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 
 from sim.model.calendars import Closures
 from sim.model.clock import Actor, Clock
-from sim.model.journal import GRANTED, NAN, RELEASED, Claim, Recorder
+from sim.model.journal import GRANTED, NAN, PACK_ROOM, RELEASED, Claim, Recorder
 
 HAIR = 1e-9  # of space, so that ten trucks of 1.1 wagon lengths go into eleven
 
@@ -79,7 +79,7 @@ class Yard:
 
     def _take(self, room: float, now: float) -> None:
         self.used += room
-        self._recorder.rooms.fresh.extend((self.index, now, room))
+        self._recorder.rooms += PACK_ROOM(self.index, now, room)
 
 
 class Track:

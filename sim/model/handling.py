@@ -85,23 +85,22 @@ def _move(
         ends += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (ends - each))
         return ends - each, ends, ends.item(-1)
     hours = each.tolist()
-    if ready is None and (free is None or (count >= cranes and min(hours) > 0)):
-        if free is None:
-            free = [start] * cranes
-        else:  # each crane that stands idle will have its turn
+    shared = free is not None
+    if free is None:
+        free = [start] * cranes
+    if ready is None and (not shared or (count >= cranes and min(hours) > 0)):
+        if shared:  # each crane that stands idle will have its turn
             free[:] = [max(hour, start) for hour in free]
         begins = np.fromiter(_in_turn(hours, free), float, count)
         ends = begins + each
-        return begins, ends, ends.max().item()
+        return begins, ends, ends.max().item() if shared else max(free)
     at = [start] * count if ready is None else np.maximum(ready, start).tolist()
-    if free is None:
-        free = [start] * cranes
     if ready is not None and ranks is not None:
         done = _by_rank(at, hours, free, ranks)
     else:
         done = _by_the_first_free(at, hours, free)
     ends = np.fromiter(done, float, count)
-    return ends - each, ends, max(done)
+    return ends - each, ends, max(done if shared else free)
 
 
 @lru_cache(maxsize=1024)
@@ -113,6 +112,16 @@ def _rounds(count: int, cranes: int, move: float) -> tuple[Floats, Floats]:
 
 def _in_turn(moves: list[float], free: list[float]) -> list[float]:
     """When each unit's move begins, if it need not wait for the unit; `free` is put forward."""
+    if len(free) == 2:  # the same without a heap, in half the time
+        begins = []
+        first, second = min(free), max(free)
+        for move in moves:
+            begins.append(first)
+            first += move
+            if first > second:
+                first, second = second, first
+        free[:] = first, second
+        return begins
     heapify(free)
     return [heapreplace(free, free[0] + move) for move in moves]
 
@@ -120,7 +129,7 @@ def _in_turn(moves: list[float], free: list[float]) -> list[float]:
 def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> list[float]:
     """When each unit's move ends; `free` is put forward."""
     ends = []
-    if len(free) == 2:  # the same without a heap, in half the time
+    if len(free) == 2:
         first, second = min(free), max(free)
         for there, move in zip(at, moves, strict=True):
             first = (first if first > there else there) + move

@@ -17,9 +17,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, repeat, takewhile
-from operator import attrgetter
-from struct import pack
+from itertools import chain, compress, repeat
+from math import isnan
+from struct import Struct, pack
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -54,36 +54,38 @@ USES = ("facility", "requested", "granted", "released")
 Claim = list[float]  # a row of USES while it happens; NaN: not yet
 GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
+# A ledger holds rows of such numbers, packed one after the other; it grows where it stands.
+PACK_STRETCH, PACK_STOP, PACK_ROOM = [Struct(f"{len(names)}d").pack for names in (STRETCHES, STOPS, ROOMS)]
 WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth", "drawn"}
 
 
 CALLS = ("index", "vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
-CALL_ROW = attrgetter(*CALLS)
+PACK_CALL = Struct(f"{len(CALLS)}d").pack
 
 
 class Call:
     """One visit of a vehicle to a stop."""
 
-    weather_in = NAN
-    berthed = NAN
-    room = NAN
-    discharged = NAN
-    opened = NAN
-    closed = NAN
-    weather_again = NAN
-    reberthed = NAN
-    loaded = NAN
-    weather_out = NAN
-    space_in = 0.0
-    space_out = 0.0
-    berth = -1
+    __slots__ = CALLS
 
     def __init__(self, index: int, vehicle: int, fleet: int, place: int, t: float) -> None:
         self.index = index
         self.vehicle = vehicle
         self.fleet = fleet
         self.place = place
+        self.berth = -1
         self.arrived = t
+        self.weather_in = self.berthed = self.room = self.discharged = NAN
+        self.opened = self.closed = self.weather_again = self.reberthed = self.loaded = self.weather_out = NAN
+        self.space_in = self.space_out = 0.0
+
+    def row(self) -> bytes:
+        """Of CALLS."""
+        return PACK_CALL(
+            self.index, self.vehicle, self.fleet, self.place, self.berth, self.arrived, self.weather_in, self.berthed,
+            self.room, self.discharged, self.opened, self.closed, self.weather_again, self.reberthed, self.loaded,
+            self.weather_out, self.space_in, self.space_out,
+        )  # fmt: skip
 
     def brings_nothing(self) -> None:
         """A train without cargo goes into the siding: it needs no track first."""
@@ -99,7 +101,6 @@ HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents"
 COLUMNS = ("unit", *PARCELS, *HOURS)
 BATCH = 500  # carriages that are written away at one go
 ROWS = 1 << 16  # of the carriages that are laid out at one go
-PAGE = 1 << 22  # numbers of a ledger (32 MB): so large that its memory goes back to the system, and is not split up
 FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
 
 
@@ -125,15 +126,17 @@ class Column:
         near = each.copy()
         begin = np.empty(len(values))
         begin[~each] = list(compress(values, ~each))
-        hours = steps = np.empty(0)
+        far = steps = np.empty(0)
         if each.any():
             hours, counts = np.concatenate(list(compress(values, each))), whole[each]
             heads = counts.cumsum() - counts
             begin[each] = hours[heads]
-            steps = (hours - begin[each].repeat(counts)) * GRID
-            near[each] = np.maximum.reduceat(np.abs(steps), heads) < FAR
-            kept = near[each].repeat(counts)
-            hours, steps = hours[~kept], steps[kept]
+            steps = hours - begin[each].repeat(counts)
+            steps *= GRID
+            if not -FAR < steps.min() <= steps.max() < FAR:
+                near[each] = np.maximum.reduceat(np.abs(steps), heads) < FAR
+                kept = near[each].repeat(counts)
+                far, steps = hours[~kept], steps[kept]
         apart = each & ~near
         first = np.arange(len(values))
         first[apart] = len(values) + ((whole * apart).cumsum() - whole)[apart]
@@ -142,7 +145,7 @@ class Column:
         self._apart.frombytes(apart[which].tobytes())
         self._at.frombytes((at[which] + within * near[which]).astype(np.int32).tobytes())
         self._hours.frombytes(begin.tobytes())
-        self._hours.frombytes(hours.tobytes())
+        self._hours.frombytes(far.tobytes())
         self._steps[self._used : self._used + len(steps)] = steps
         self._used += len(steps)
 
@@ -223,31 +226,6 @@ class Rows(Table):
         return rows
 
 
-class Ledger:
-    """Rows of numbers, appended flat: to a list, which is cheap, and put away from time to time, which saves memory."""
-
-    def __init__(self) -> None:
-        self.fresh: list[float] = []
-        self._pages: list[Floats] = []  # room that was not yet written to takes no memory
-        self._used: list[int] = []  # of each page
-
-    def put_away(self) -> None:
-        count = len(self.fresh)
-        if not self._pages or self._used[-1] + count > len(self._pages[-1]):
-            self._pages.append(np.empty(max(PAGE, count)))
-            self._used.append(0)
-        begin = self._used[-1]
-        self._pages[-1][begin : begin + count] = np.frombuffer(pack(f"{count}d", *self.fresh))
-        self._used[-1] += count
-        self.fresh.clear()
-
-    def numbers(self, width: int = 1) -> list[Floats]:
-        """All of them, so many in a row, in several pieces. They are handed over, and not kept here any more."""
-        self.put_away()
-        pages, self._pages = self._pages, []
-        return [page[:used].reshape(-1, width) for page, used in zip(pages, self._used, strict=True)]
-
-
 class Recorder:
     """The journal while the run goes on."""
 
@@ -255,21 +233,21 @@ class Recorder:
         """carriages: one for each unit and leg, the most that there can be."""
         self.calls: dict[int, Call] = {}  # that are not over
         self.watched: list[Call] | None = None  # all of them, if somebody checks them
-        self._calls = Ledger()  # rows of CALLS of those that are
+        self._calls = bytearray()  # rows of CALLS of those that are
         self.carriages: list[Carriage] = []  # not yet written into the columns
         self._sizes = array("q")  # of each parcel: a part of what was carried together
         self._numbers = {name: array("i") for name in PARCELS}
         self._units = np.empty(carriages, np.int32)  # pages never written to take no memory
         self._used = 0  # of them
         self._hours = {name: Column(carriages) for name in HOURS}
-        self.stretches = Ledger()  # rows of STRETCHES
+        self.stretches = bytearray()  # rows of STRETCHES
         self._delays: list[Floats] = []  # of voyages, on each link, as they were drawn
         self._drawn = 0  # in all
         self.ways: list[list[tuple[int, int, float]]] = []  # of each stretch: links, directions, undisturbed hours
-        self.stops = Ledger()  # rows of STOPS
+        self.stops = bytearray()  # rows of STOPS
         self.uses: list[Claim] = []  # of berths, desks and yards, from the first that is not over
-        self._uses = Ledger()  # those before
-        self.rooms = Ledger()  # rows of ROOMS
+        self._uses = bytearray()  # those before
+        self.rooms = bytearray()  # rows of ROOMS
         self._called = -1  # the number of the last call
         self.vehicles = 0
         self.trips = 0
@@ -281,8 +259,6 @@ class Recorder:
 
     def write(self) -> None:
         """Put the carriages away, part by part as parcels."""
-        for ledger in (self._calls, self.stretches, self.stops, self.rooms):
-            ledger.put_away()
         if self.watched is None:
             self._put_uses_away()
         if not self.carriages:
@@ -306,10 +282,13 @@ class Recorder:
             self._hours[name].put(values, whole, which, within)
 
     def _put_uses_away(self) -> None:
-        over = list(takewhile(lambda claim: claim[RELEASED] == claim[RELEASED], self.uses))
-        self._uses.fresh.extend(chain.from_iterable(over))
-        self._uses.put_away()
-        del self.uses[: len(over)]
+        over = 0
+        for claim in self.uses:
+            if isnan(claim[RELEASED]):
+                break
+            over += 1
+        self._uses += pack(f"{over * len(USES)}d", *chain.from_iterable(self.uses[:over]))
+        del self.uses[:over]
 
     def keep(self, delays: Floats) -> int:
         """Keep the delays of some voyages, of which not all may take place; returns where they begin among all."""
@@ -330,7 +309,7 @@ class Recorder:
 
     def over(self, call: Call) -> None:
         """Nothing more will happen at this call."""
-        self._calls.fresh.extend(CALL_ROW(call))
+        self._calls += call.row()
         del self.calls[call.index]
 
     def calls_table(self) -> Table:
@@ -345,7 +324,7 @@ class Recorder:
 
     def uses_table(self, end: float) -> Table:
         """What has not been granted or released when the run ends is cut off there."""
-        self._uses.fresh.extend(chain.from_iterable(self.uses))
+        self._uses += pack(f"{len(self.uses) * len(USES)}d", *chain.from_iterable(self.uses))
         t = table(self._uses, USES)
         return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
 
@@ -388,14 +367,13 @@ class Journal:
         return {name: getattr(self, name) for name in names}
 
 
-def table(ledger: Ledger, names: tuple[str, ...]) -> Table:
-    """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE."""
-    pieces = ledger.numbers(len(names))
-    kinds = [np.int32 if k in WHOLE else np.float64 for k in names]
-    return {
-        k: np.concatenate([piece[:, i] for piece in pieces], dtype=kind, casting="unsafe")
-        for i, (k, kind) in enumerate(zip(names, kinds, strict=True))
-    }
+def table(ledger: bytearray, names: tuple[str, ...]) -> Table:
+    """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE. The ledger is handed over."""
+    rows = np.frombuffer(ledger).reshape(-1, len(names))
+    columns = {k: rows[:, i].astype(np.int32 if k in WHOLE else np.float64) for i, k in enumerate(names)}
+    del rows
+    ledger.clear()
+    return columns
 
 
 def segments_table(recorder: Recorder) -> Table:

@@ -4,6 +4,7 @@ at the customs stand here already, with the time at which they will be ready."""
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -108,36 +109,42 @@ class Queue:
     def add(self, ids: Ids, ready: Hours) -> float:
         """Put in units that are ready at these times, or all at one time; returns the first of these times."""
         if isinstance(ready, float):
-            first = ready
+            first = last = ready
         else:
             order = ready.argsort(kind="stable")
             ids, ready = ids[order], ready[order]
-            first = ready.item(0)
+            first, last = ready.item(0), ready.item(-1)
+        count = len(ids)
         if self.head == self.end:
-            self._keep(ids, np.full(len(ids), ready) if isinstance(ready, float) else ready, len(ids))
+            self._keep(ids, np.full(count, ready) if isinstance(ready, float) else ready, count)
             return first
-        begin, end = self.end, self.end + len(ids)
-        if end > len(self.ids):
-            begin, end = self._make_room(len(ids))
-        self.ids[begin:end] = ids
-        self.ready[begin:end] = ready
-        self.end = end
-        if first < self.hours[begin - 1]:
-            k = bisect_right(self.hours, first, self.head, begin)
-            order = self.ready[k:end].argsort(kind="stable")
-            self.ids[k:end] = self.ids[k:end][order]
-            self.ready[k:end] = self.ready[k:end][order]
+        if self.end + count > len(self.ids):
+            self._make_room(count)
+        end = self.end
+        self.end = end + count
+        among = behind = end  # from here on they stand among the others, and from here on all others stand behind them
+        if first < self.hours[end - 1]:
+            among = bisect_right(self.hours, first, self.head, end)
+            behind = bisect_right(self.hours, last, among, end)
+            self.ids[behind + count : self.end] = self.ids[behind:end]
+            self.ready[behind + count : self.end] = self.ready[behind:end]
+        self.ids[behind : behind + count] = ids
+        self.ready[behind : behind + count] = ready
+        if among < behind:
+            mixed = slice(among, behind + count)
+            order = self.ready[mixed].argsort(kind="stable")
+            self.ids[mixed] = self.ids[mixed][order]
+            self.ready[mixed] = self.ready[mixed][order]
         return first
 
-    def _make_room(self, count: int) -> tuple[int, int]:
-        """Go into larger arrays; what was taken keeps those it stands in. Returns where so many more will stand."""
+    def _make_room(self, count: int) -> None:
+        """Go into larger arrays, with room for so many more; what was taken keeps those it stands in."""
         waiting = self.end - self.head
         room = 2 * (waiting + count)
         ids, ready = np.empty(room, np.int64), np.empty(room)
         ids[:waiting] = self.ids[self.head : self.end]
         ready[:waiting] = self.ready[self.head : self.end]
         self._keep(ids, ready, waiting)
-        return waiting, waiting + count
 
     def take(self, count: int) -> tuple[Ids, Floats]:
         """The first `count` units, and when each was ready."""
@@ -171,7 +178,7 @@ class Lane:
         self.accepts = accepts
         self.smallest = smallest  # space of the kinds that come here
         self.queues: list[Queue] = []  # priority cargo first
-        self.takers: list[Taker] = []
+        self.takers: deque[Taker] = deque()
 
     def open(self, queue: Queue) -> None:
         """Cargo of a kind or class comes for the first time."""
@@ -276,7 +283,7 @@ class Stock:
 
     def load(self, lane: Lane) -> Load | None:
         """It is time for the first in the lane to close, with what it takes; the next has its turn."""
-        taker = lane.takers.pop(0)
+        taker = lane.takers.popleft()
         load = self._take(taker.takes)
         for other in self._lanes.values():
             if other.takers and (load is not None or other is lane):

@@ -14,7 +14,7 @@ from sim.model.calendars import ALWAYS_OPEN, Closures
 from sim.model.clock import INF, Actor, Floats, Hours, Ids, Story, Streams, snap
 from sim.model.facilities import HAIR, Pool, Track, Yard
 from sim.model.handling import work, work_whole
-from sim.model.journal import Call, Claim, Recorder
+from sim.model.journal import PACK_STOP, PACK_STRETCH, Call, Claim, Recorder
 from sim.model.stock import Lane, Load, Part, Rule, Stock, Taker
 from sim.network import Section, load_share
 from sim.scenario.schema import Berths, Effect, Fleet, FleetService
@@ -477,9 +477,9 @@ class Vehicle:
             return task.work(start, ready, moves, len(cargo.ids))
         order, classes = _in_order_of_loading(cargo.parts, ready)
         moves = moves if isinstance(moves, float) else moves[order]
-        begins, ends, done = task.work(start, ready[order], moves, len(order), classes)
-        back = order.argsort()
-        return begins[back], ends[back], done
+        begins, ends = np.empty_like(ready), np.empty_like(ready)
+        begins[order], ends[order], done = task.work(start, ready[order], moves, len(order), classes)
+        return begins, ends, done
 
     def run(self, call: Call, halt: Halt, cargo: Load | None, now: float) -> Story[float]:
         """Stretch by stretch to the other stop; an event only where there may be a wait. Returns when it is there."""
@@ -492,7 +492,7 @@ class Vehicle:
                     yield t
                     now = t
                 path, entered = stretch.track.enter(t, stretch.direction)
-            recorder.stretches.fresh.extend((call.index, stretch.index, t, path, entered, drawn + stretch.first))
+            recorder.stretches += PACK_STRETCH(call.index, stretch.index, t, path, entered, drawn + stretch.first)
             t = entered + stretch.hours + delays[number]
             if stretch.border is not None and cargo is not None:
                 t = yield from self.cross(call, stretch.border, cargo, t)
@@ -517,7 +517,7 @@ class Vehicle:
             granted, end = env.now, desk.done(env.now, hours)
             yield end
             desk.pool.release(claim, end)
-        self.recorder.stops.fresh.extend((call.index, self.world.place_number[place], t, granted, end))
+        self.recorder.stops += PACK_STOP(call.index, self.world.place_number[place], t, granted, end)
         return end
 
 

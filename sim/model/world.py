@@ -55,7 +55,7 @@ class World:
         self.replication = replication
         self.times = Times(run.start, snap(-run.warm_up), snap(run.length + run.run_out))
         self.streams = Streams(run.seed, replication)
-        self.env = self.clock()
+        self.env = Clock(initial_time=self.times.begin)
         self.places = list(model.places)
         self.place_number = {p: i for i, p in enumerate(self.places)}
         self.links = list(model.links)
@@ -95,10 +95,6 @@ class World:
     def itinerary(self) -> NDArray[np.int32]:
         """The number of the itinerary of each unit."""
         return np.repeat(np.arange(len(self.traffic), dtype=np.int32), [t.count for t in self.traffic])
-
-    def clock(self) -> Clock:
-        """One that stands at the begin of the run."""
-        return Clock(initial_time=self.times.begin)
 
     def closures(self, calendar: str | None) -> Closures:
         """The closed windows of a calendar in this replication; none: always open."""

@@ -15,7 +15,7 @@ import sim.model.world
 from sim.cli import corridor
 from sim.model import simulate
 from sim.model.check import ConservationError
-from sim.model.clock import NOT_CALLED, Actor, Clock
+from sim.model.clock import Actor, Clock
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Yard
 from sim.model.stock import Lane, Queue, Stock
@@ -40,6 +40,12 @@ def test_the_journal_is_the_same_with_and_without(file: str) -> None:
     for name, table in plain.tables().items():
         for column, values in table.items():
             assert values.tobytes() == checked.tables()[name][column].tobytes(), (name, column)
+
+
+def test_a_ferry_may_cross_in_no_time() -> None:
+    """It takes its cargo and lands it in the same event."""
+    ferry = build(load(Path(__file__).parent / "ferry.yaml", set=("run.length=60 d",)))
+    assert np.isfinite(simulate(ferry, check=True).units["finished"]).any()
 
 
 def lose_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +130,11 @@ def keep_the_berth(monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place is given to the first in the queue, who is never told."""
     call_up = Clock.call_up
+    begun: set[Actor] = set()
 
     def only_to_begin(clock: Clock, actor: Actor) -> None:
-        if actor.due == NOT_CALLED:
+        if actor not in begun:
+            begun.add(actor)
             call_up(clock, actor)
 
     monkeypatch.setattr(Clock, "call_up", only_to_begin)
