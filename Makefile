@@ -2,17 +2,19 @@
 # make test    run the tests
 # make verify  compare queues with theory and try out the intervals at length: writes results/verification.md, takes minutes
 # make evidence  compare the scenarios with what was observed: writes results/evidence.md, takes minutes
+# make fast    install the program with its model compiled: .venv-fast/bin/corridor, the same numbers in less time
 # make bench   time the program against others: writes results/benchmark.md
-# Each makes its virtual environment first, from a hashed lock: .venv, or benchmarks/.venv for the last one. It is made
-# again only when its lock changes.
+# Each makes its virtual environment first, from a hashed lock: .venv, or .venv-fast and benchmarks/.venv for the last
+# two. It is made again only when its lock changes.
 
 PYTHON ?= $(firstword $(foreach python,python3.11 python3,$(shell $(python) -c 'print("$(python)")' 2>/dev/null)))
 VENV   := .venv
 BIN    := $(VENV)/bin
+FAST   := .venv-fast
 BENCH  := benchmarks/.venv
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test verify bench bench-lock lint lock schema docs evidence clean
+.PHONY: demo test verify fast bench bench-lock lint lock schema docs evidence clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/project
@@ -24,8 +26,11 @@ test: $(VENV)/project
 verify: $(VENV)/project
 	$(BIN)/python -m tests.verification.verify
 
+fast: $(FAST)/project
+	@echo 'The program with its model compiled: $(FAST)/bin/corridor'
+
 # Takes about ten minutes, and is worth what the machine is quiet.
-bench: $(BENCH)/lock
+bench: $(BENCH)/lock $(FAST)/project
 	$(BENCH)/bin/python -m benchmarks.bench
 
 lint: $(VENV)/project
@@ -62,11 +67,11 @@ evidence: $(VENV)/project
 	cp results/evidence.png docs/img/evidence.png
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(FAST) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-$(VENV)/lock: requirements.lock
+$(VENV)/lock $(FAST)/lock: requirements.lock
 $(BENCH)/lock: benchmarks/requirements.lock
-$(VENV)/lock $(BENCH)/lock:
+$(VENV)/lock $(FAST)/lock $(BENCH)/lock:
 	@$(if $(PYTHON),,echo 'Python 3.11 or newer is needed, and none was found: install it, or say where it is: make PYTHON=/path/to/python3.11' >&2; exit 1)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Name another one: make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv --clear $(@D)
@@ -75,4 +80,11 @@ $(VENV)/lock $(BENCH)/lock:
 
 $(VENV)/project: $(VENV)/lock pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What is compiled is installed as it is now, and again when anything of it has changed.
+$(FAST)/project: $(FAST)/lock pyproject.toml hatch_build.py $(shell find sim scenarios -type f -not -name '*.pyc')
+	rm -rf $(FAST)/wheel
+	CORRIDOR_COMPILE=1 $(FAST)/bin/python -m hatchling build --target wheel --directory $(FAST)/wheel
+	$(FAST)/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall $(FAST)/wheel/*.whl
 	@touch $@

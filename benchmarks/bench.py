@@ -1,8 +1,8 @@
 """make bench: times the program and its rivals on the reference corridor, and writes results/benchmark.md.
 
 Before anything is timed, all must have come to the same hour of delivery for every box, to the bit. Everything is then
-timed by turns, repetition by repetition, in CPU seconds of this process, so that what else the machine does strikes all
-alike; ratios are those of medians. README.md beside this file says what is compared.
+timed by turns, repetition by repetition, in CPU seconds of the process that does it, so that what else the machine does
+strikes all alike; ratios are those of medians. README.md beside this file says what is compared.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from time import process_time
 
 import numpy as np
 
-from benchmarks import stages, sweeps
+from benchmarks import compiled, stages, sweeps
+from benchmarks.compiled import Compiled
 from benchmarks.corridor import Corridor, Floats, draw
 from benchmarks.rivals import with_c, with_ciw, with_heapq, with_salabim, with_simpy
 from sim import __version__
@@ -39,6 +40,8 @@ BASELINE = HERE.parent / "scenarios" / "baseline-2024.yaml"
 RESULT = HERE.parent / "results" / "benchmark.md"
 PACKAGES = ("numpy", "scipy", "pandas", "simpy", "salabim", "ciw")
 PROGRAM = "this program"
+COMPILED = "this program, compiled"
+OURS = (PROGRAM, COMPILED)  # they draw while they run
 DRAWS = "draws"
 SIZES = ("", "-ferries", "-200k", "-1m")  # of the reference corridor
 TITLES = {
@@ -97,24 +100,36 @@ def differing(a: Floats, b: Floats) -> int:
     return int(np.count_nonzero(~((a == b) | (np.isnan(a) & np.isnan(b)))))
 
 
-def check(size: Size) -> dict[str, int]:
+def check(size: Size, fast: Compiled | None) -> dict[str, int]:
     """How many boxes each delivers at another hour than the loop by hand does."""
     due = with_heapq.simulate(size.corridor)
     found = {PROGRAM: differing(simulate(size.network).units["finished"], due)}
+    if fast is not None:
+        found[COMPILED] = differing(fast.run(file_of(size.key))[1], due)
     return found | {name: differing(rival(size.corridor), due) for name, rival in size.rivals.items()}
 
 
-Jobs = dict[tuple[str, str], Callable[[], object]]
+Jobs = dict[tuple[str, str], Callable[[], float]]  # each does something and tells its CPU seconds
 
 
-def jobs(sizes: Iterable[Size]) -> Jobs:
+def here(job: Callable[..., object], *what: object) -> float:
+    """CPU seconds of this process."""
+    gc.collect()
+    start = process_time()
+    job(*what)
+    return process_time() - start
+
+
+def jobs(sizes: Iterable[Size], fast: Compiled | None) -> Jobs:
     """All that is timed, by size and name."""
     found: Jobs = {}
     for size in sizes:
-        found[size.key, PROGRAM] = partial(simulate, size.network)
-        found[size.key, DRAWS] = partial(draw, size.network)
+        found[size.key, PROGRAM] = partial(here, simulate, size.network)
+        if fast is not None:
+            found[size.key, COMPILED] = partial(fast.seconds, file_of(size.key))
+        found[size.key, DRAWS] = partial(here, draw, size.network)
         for name, rival in size.rivals.items():
-            found[size.key, name] = partial(rival, size.corridor)
+            found[size.key, name] = partial(here, rival, size.corridor)
     return found
 
 
@@ -124,18 +139,15 @@ def timed(work: Jobs, repetitions: int) -> dict[tuple[str, str], list[float]]:
     for number in range(repetitions):
         for key, job in work.items():
             print(f"repetition {number + 1} of {repetitions}: {' '.join(key).strip()}", file=sys.stderr)
-            gc.collect()
-            start = process_time()
-            job()
-            found[key].append(process_time() - start)
+            found[key].append(job())
     return found
 
 
 def ciw_part(corridor: Corridor, repetitions: int) -> str:
     """What Ciw can express, beside SimPy."""
     both: Jobs = {
-        ("", "Ciw"): lambda: with_ciw.unloaded(corridor),
-        ("", "SimPy"): lambda: with_ciw.unloaded_in_simpy(corridor),
+        ("", "Ciw"): partial(here, with_ciw.unloaded, corridor),
+        ("", "SimPy"): partial(here, with_ciw.unloaded_in_simpy, corridor),
     }
     differ = differing(with_ciw.unloaded(corridor), with_ciw.unloaded_in_simpy(corridor))
     if differ:
@@ -174,9 +186,9 @@ def table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
 
 def rivals_table(size: Size, found: dict[str, float], differ: dict[str, int]) -> list[str]:
     program = found[PROGRAM]
-    rows = [[PROGRAM, f"{program:.3f}", f"{program:.3f}", "1", str(differ[PROGRAM])]]
-    for name in size.rivals:
-        whole = found[name] + found[DRAWS]
+    rows = []
+    for name in differ:
+        whole = found[name] + (0 if name in OURS else found[DRAWS])
         rows.append([name, f"{found[name]:.3f}", f"{whole:.3f}", f"{whole / program:.3g}", str(differ[name])])
     head = [size.title, "CPU s", "with the draws", "times the program's", "boxes that differ"]
     return table(head, rows)
@@ -186,12 +198,14 @@ def flatness_table(sizes: list[Size], found: dict[tuple[str, str], float]) -> li
     """CPU microseconds a box, by size."""
     scaled = [size for size in sizes if size.key != "-ferries"]
     rows = []
-    for name in (PROGRAM, *scaled[0].rivals):
+    for name in (*OURS, *scaled[0].rivals):
         costs = {
-            size.key: 1e6 * (found[size.key, name] + (0 if name == PROGRAM else found[size.key, DRAWS])) / size.boxes
+            size.key: 1e6 * (found[size.key, name] + (0 if name in OURS else found[size.key, DRAWS])) / size.boxes
             for size in scaled
             if (size.key, name) in found
         }
+        if not costs:
+            continue
         cells = [f"{costs[size.key]:.3g}" if size.key in costs else "–" for size in scaled]
         last = costs.get(scaled[-1].key)
         rows.append([name, *cells, "–" if last is None else f"{100 * (last / costs[''] - 1):+.0f} %"])
@@ -257,8 +271,11 @@ def main() -> None:
     repetitions: int = parser.parse_args().repetitions
     told = machine()
     sizes = [read(key) for key in SIZES]
-    differ = {size.key: check(size) for size in sizes}
-    found = {key: median(times) for key, times in timed(jobs(sizes), repetitions).items()}
+    fast = Compiled() if compiled.available() else None
+    differ = {size.key: check(size, fast) for size in sizes}
+    found = {key: median(times) for key, times in timed(jobs(sizes, fast), repetitions).items()}
+    if fast is not None:
+        fast.end()
 
     lines = [
         "# Benchmark",

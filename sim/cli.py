@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sim._version import __version__
+from sim._version import __version__, compiled
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -208,7 +208,7 @@ can_check = click.option(
 
 
 @click.group(cls=Corridor, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s" + (" (compiled model)" if compiled() else ""))
 def corridor() -> None:
     """Simulate freight corridors: how long freight takes by each route, how sure that is, and why.
 
