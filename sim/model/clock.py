@@ -56,15 +56,14 @@ class Clock(simpy.Environment):
         """All that happens before this hour: one actor after the other goes on, and tells what it waits for."""
         queue, numbers, watch = self._queue, self._eid, self.watch
         while queue and queue[0][0] < until:
-            event = queue[0]
-            self._now, _, number, actor = event
+            self._now, _, number, actor = queue[0]
             if number != actor.due:
                 heappop(queue)  # it was called for another hour since
                 continue
             self.acting = actor
             actor.due = NOT_CALLED
             hour = next(actor.story, None)
-            first = queue[0] is event  # if others were called up, it comes up once more, and is for nobody then
+            first = queue[0][2] == number  # if others were called up, it comes up once more, and is for nobody then
             if hour is not None:
                 actor.due = number = next(numbers)
                 (heapreplace if first else heappush)(queue, (hour, NORMAL, number, actor))
