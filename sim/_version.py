@@ -8,4 +8,4 @@ __version__ = "0.1.0"
 
 def compiled() -> bool:
     """Whether the model is compiled: then Python takes the extension modules that stand beside its sources."""
-    return any(Path(__file__).parent.glob(f"model/*{EXTENSION_SUFFIXES[0]}"))
+    return Path(__file__).with_name("model").joinpath(f"world{EXTENSION_SUFFIXES[0]}").exists()

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, repeat
 from math import isnan
-from struct import Struct, pack
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -55,7 +55,9 @@ Claim = list[float]  # a row of USES while it happens; NaN: not yet
 GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
 # of a row that goes into a ledger
-PACK_STRETCH, PACK_STOP, PACK_ROOM = [Struct(f"{len(names)}d").pack for names in (STRETCHES, STOPS, ROOMS)]
+PACK_STRETCH, PACK_STOP, PACK_USE, PACK_ROOM = [
+    Struct(f"{len(names)}d").pack for names in (STRETCHES, STOPS, USES, ROOMS)
+]
 WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth", "drawn"}
 
 
@@ -285,10 +287,10 @@ class Recorder:
 
     def write(self) -> None:
         """Put the carriages away, part by part as parcels."""
-        for ledger in (self._calls, self.stretches, self.stops, self.rooms):
-            ledger.put_away()
         if self.watched is None:
-            self._put_uses_away()
+            self._pack_uses()
+        for ledger in (self._calls, self.stretches, self.stops, self._uses, self.rooms):
+            ledger.put_away()
         if not self.carriages:
             return
         lots, ids, call_from, call_to, *hours = zip(*self.carriages, strict=True)
@@ -309,14 +311,14 @@ class Recorder:
         for name, values in zip(HOURS, hours, strict=True):
             self._hours[name].put(values, whole, which, within)
 
-    def _put_uses_away(self) -> None:
+    def _pack_uses(self) -> None:
+        """Those before the first that is not over."""
         over = 0
         for claim in self.uses:
             if isnan(claim[RELEASED]):
                 break
+            self._uses.fresh += PACK_USE(*claim)
             over += 1
-        self._uses.fresh += pack(f"{over * len(USES)}d", *chain.from_iterable(self.uses[:over]))
-        self._uses.put_away()
         del self.uses[:over]
 
     def keep(self, delays: Floats) -> int:
@@ -353,7 +355,8 @@ class Recorder:
 
     def uses_table(self, end: float) -> Table:
         """What has not been granted or released when the run ends is cut off there."""
-        self._uses.fresh += pack(f"{len(self.uses) * len(USES)}d", *chain.from_iterable(self.uses))
+        for claim in self.uses:
+            self._uses.fresh += PACK_USE(*claim)
         t = table(self._uses, USES)
         return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
 

@@ -142,10 +142,10 @@ def test_boxes_that_have_not_arrived_are_counted() -> None:
 
 
 def test_the_same_seed_gives_the_same_journal_to_the_bit(network: Network, journal: Journal) -> None:
-    again = simulate(network, 0)
+    again = simulate(network, 0).tables()
     for name, table in journal.tables().items():
         for column, values in table.items():
-            assert np.array_equal(values, again.tables()[name][column], equal_nan=values.dtype.kind == "f"), (
+            assert np.array_equal(values, again[name][column], equal_nan=values.dtype.kind == "f"), (
                 name,
                 column,
             )

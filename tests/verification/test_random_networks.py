@@ -55,9 +55,10 @@ def assert_sound(network: Network) -> Journal:
 
 
 def assert_same(one: Journal, other: Journal) -> None:
+    others = other.tables()
     for name, table in one.tables().items():
         for column, values in table.items():
-            assert values.tobytes() == other.tables()[name][column].tobytes(), (name, column)
+            assert values.tobytes() == others[name][column].tobytes(), (name, column)
 
 
 @settings(max_examples=EXAMPLES, phases=DRAWN, suppress_health_check=LARGE)
