@@ -14,7 +14,6 @@ period); NaN means that it had not happened when the run ended.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, repeat
@@ -105,62 +104,83 @@ BATCH = 500  # carriages that are written away at one go
 ROWS = 1 << 15  # of the carriages that are laid out at one go
 PAGE = 1 << 22  # numbers of a ledger (32 MB): so large that its memory goes back to the system, and is not split up
 FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
+SHARED, NEAR, APART = 0, 1, 2  # hours of a carriage: one for all units, steps after the first of them, or as they are
 
 
+@dataclass(frozen=True)
 class Column:
-    """One of HOURS of all carriages, which takes a small part of the room of a number a row. An hour that all units
+    """One of HOURS of all carriages. Of each carriage: `first`, the only or the first of its hours; `kind` says how
+    those of its units are kept; `shift`, where they stand: that of unit `row` of all at `row + shift`."""
+
+    first: Floats
+    kind: NDArray[np.int8]
+    shift: Ids
+    steps: NDArray[np.int32]  # of all columns
+    apart: Floats  # likewise
+
+    def of(self, carriage: Ids, row: Ids) -> Floats:
+        """The hours of some units: the number of their carriage, and their own among all that were carried."""
+        hours = self.first[carriage]
+        kind = self.kind[carriage]
+        if kind.any():
+            at = row + self.shift[carriage]
+            hours += np.where(kind == NEAR, self.steps[at * (kind == NEAR)], 0) / GRID
+            if (kind == APART).any():
+                hours = np.where(kind == APART, self.apart[at * (kind == APART)], hours)
+        return hours
+
+
+class Packed:
+    """HOURS of carriages while the run goes on, in a small part of the room of a number each. An hour that all units
     share is kept once. Hours of each unit are kept as steps of the grid after the first of them, in 32 bits, which is
     exact; as they are if they lie too far apart for that, or one is NaN."""
 
     def __init__(self, most: int) -> None:
-        """most: rows."""
-        self._hours = array("d")  # of each carriage the only or the first; those of each unit that are kept as they are
-        self._steps = np.empty(most + 1, np.int32)  # pages never written to take no memory
-        self._steps[0] = 0  # for those that have none
-        self._used = 1
-        self._first = array("i")  # of each parcel, where its hours begin,
-        self._apart = array("b")  # whether there is one for each unit,
-        self._at = array("i")  # and where its steps begin; 0: it has none
+        """most: units that can be carried, each leg for itself."""
+        self._steps = np.zeros(most * len(HOURS) + 1, np.int32)  # pages never written to take no memory
+        self._used = 0
+        self._apart = [np.zeros(1)]
+        self._used_apart = 1
+        self._batches: list[tuple[Floats, NDArray[np.int8], Ids]] = []
 
-    def put(self, values: Sequence[Hours], whole: Ids, which: Ids, within: Ids) -> None:
-        """Put in the hours of some carriages. whole: units of each. which, within: of each parcel, its carriage, and
-        where it begins there."""
-        each = np.fromiter(map(isinstance, values, repeat(np.ndarray)), bool, len(values))
-        near = each.copy()
-        begin = np.empty(len(values))
-        begin[~each] = list(compress(values, ~each))
-        far = steps = np.empty(0)
+    def put(self, columns: Sequence[Sequence[Hours]], sizes: Ids, rows: Ids) -> None:
+        """Put in HOURS of some carriages. sizes, rows: units of each, and the first of them among all."""
+        hours = list(chain.from_iterable(columns))
+        each = np.fromiter(map(isinstance, hours, repeat(np.ndarray)), bool, len(hours))
+        kind = each.astype(np.int8)  # SHARED or NEAR
+        shift = np.zeros(len(hours), np.int64)
+        first = np.empty(len(hours))
+        first[~each] = list(compress(hours, (~each).tolist()))
         if each.any():
-            hours, counts = np.concatenate(list(compress(values, each))), whole[each]
+            of_each = np.concatenate(list(compress(hours, each.tolist())))
+            counts = np.tile(sizes, len(columns))[each]
             heads = counts.cumsum() - counts
-            begin[each] = hours[heads]
-            steps = hours - begin[each].repeat(counts)
+            first[each] = of_each[heads]
+            steps = of_each - first[each].repeat(counts)
             steps *= GRID
+            at = heads + self._used
             if not -FAR < steps.min() <= steps.max() < FAR:
-                near[each] = np.maximum.reduceat(np.abs(steps), heads) < FAR
-                kept = near[each].repeat(counts)
-                far, steps = hours[~kept], steps[kept]
-        apart = each & ~near
-        first = np.arange(len(values))
-        first[apart] = len(values) + ((whole * apart).cumsum() - whole)[apart]
-        at = np.where(near, self._used + (whole * near).cumsum() - whole, 0)
-        self._first.frombytes((len(self._hours) + first[which] + within * apart[which]).astype(np.int32).tobytes())
-        self._apart.frombytes(apart[which].tobytes())
-        self._at.frombytes((at[which] + within * near[which]).astype(np.int32).tobytes())
-        self._hours.frombytes(begin.tobytes())
-        self._hours.frombytes(far.tobytes())
-        self._steps[self._used : self._used + len(steps)] = steps
-        self._used += len(steps)
+                far = ~(np.maximum.reduceat(np.abs(steps), heads) < FAR)
+                kind[each] += far  # APART
+                at -= (counts * far).cumsum() - counts * far
+                at[far] = self._used_apart + ((counts * far).cumsum() - counts)[far]
+                kept = far.repeat(counts)
+                self._apart.append(of_each[kept])
+                self._used_apart += len(self._apart[-1])
+                steps = steps[~kept]
+            shift[each] = at - np.tile(rows, len(columns))[each]
+            self._steps[self._used : self._used + len(steps)] = steps
+            self._used += len(steps)
+        shape = len(columns), len(sizes)
+        self._batches.append((first.reshape(shape), kind.reshape(shape), shift.reshape(shape)))
 
-    def of(self, parcel: Ids, within: Ids) -> Floats:
-        """The hours of some rows: the number of their parcel, and their place within it."""
-        first = np.frombuffer(self._first, np.int32)[parcel]
-        apart = np.frombuffer(self._apart, np.bool_)[parcel]
-        at = np.frombuffer(self._at, np.int32)[parcel]
-        hours: Floats = np.frombuffer(self._hours, np.float64)[first + within * apart]
-        if at.any():
-            hours += self._steps[(at + within) * (at > 0)] / GRID
-        return hours
+    def columns(self) -> dict[str, Column]:
+        """Of all carriages, by HOURS."""
+        nothing = np.empty((len(HOURS), 0))
+        of_batches = zip((nothing, nothing.astype(np.int8), nothing.astype(np.int64)), *self._batches, strict=True)
+        first, kind, shift = [np.concatenate(some, axis=1) for some in of_batches]
+        apart = np.concatenate(self._apart)
+        return {name: Column(first[i], kind[i], shift[i], self._steps, apart) for i, name in enumerate(HOURS)}
 
 
 @dataclass(frozen=True)
@@ -168,12 +188,14 @@ class Parcels:
     """The carriages as they were recorded, part by part of one itinerary: `Rows` lay the table out of it."""
 
     sizes: Ids  # units of each parcel
-    numbers: dict[str, NDArray[np.int32]]  # PARCELS: of each parcel
-    units: NDArray[np.int32]  # of all parcels, one after the other
-    first: Ids  # where those of each parcel begin
+    legs: Ids  # itinerary and leg of each, as of `leg_key`
+    carriage: Ids  # of each
+    first: Ids  # of its units, among all that were carried
+    units: NDArray[np.int32]  # all of these
+    calls: dict[str, NDArray[np.int32]]  # at both ends of each carriage
     hours: dict[str, Column]  # HOURS
     order: Ids  # the parcels leg by leg of each itinerary in turn
-    legs: Ids  # and a number for the leg of each, in this order
+    keys: Ids  # the legs in this order
 
     def rows(self) -> Rows:
         """One row a unit and leg, in the order of recording."""
@@ -181,50 +203,59 @@ class Parcels:
 
     def by_leg(self) -> Iterator[Rows]:
         """The same rows, leg by leg of each itinerary in turn; a leg with many of them in several pieces."""
-        piece = (self.sizes[self.order].cumsum() - 1) // ROWS
-        for parcels in np.split(self.order, np.flatnonzero(np.diff(self.legs) | np.diff(piece)) + 1):
-            if len(parcels):
-                yield self._rows(parcels)
+        return self._pieces(self.order, self.keys)
 
     def of_leg(self, itinerary: int, leg: int) -> Iterator[Rows]:
         """The rows of one leg of one itinerary, in the order of recording; many of them in several pieces."""
-        begin, end = self.legs.searchsorted([itinerary << 32 | leg, itinerary << 32 | leg + 1])
-        mine = self.order[begin:end]
-        piece = (self.sizes[mine].cumsum() - 1) // ROWS
-        for parcels in np.split(mine, np.flatnonzero(np.diff(piece)) + 1):
-            if len(parcels):
-                yield self._rows(parcels)
+        key = leg_key(itinerary, leg)
+        mine = slice(*self.keys.searchsorted([key, key + 1]))
+        return self._pieces(self.order[mine], self.keys[mine])
+
+    def _pieces(self, parcels: Ids, keys: Ids) -> Iterator[Rows]:
+        piece = (self.sizes[parcels].cumsum() - 1) // ROWS
+        for some in np.split(parcels, np.flatnonzero(np.diff(keys) | np.diff(piece)) + 1):
+            if len(some):
+                yield self._rows(some)
 
     def _rows(self, parcels: Ids) -> Rows:
         counts = self.sizes[parcels]
-        within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
-        return Rows(self, np.repeat(parcels, counts), within)
+        within = np.arange(counts.sum()) - (counts.cumsum() - counts).repeat(counts)
+        return Rows(self, parcels.repeat(counts), within + self.first[parcels].repeat(counts))
+
+
+def leg_key(itinerary: int, leg: int) -> int:
+    """A number for a leg of an itinerary, in their order."""
+    return itinerary << 32 | leg
 
 
 class Rows(Table):
     """Rows of the table of carriages; a column is laid out when it is first asked for."""
 
-    def __init__(self, parcels: Parcels, parcel: Ids, within: Ids) -> None:
-        """parcel, within: of each row, the number of its parcel, and its place within it."""
+    def __init__(self, parcels: Parcels, parcel: Ids, row: Ids) -> None:
+        """parcel, row: of each unit, the number of its parcel, and its own among all that were carried."""
         self._parcels = parcels
         self._parcel = parcel
-        self._within = within
+        self._row = row
 
     def __missing__(self, name: str) -> NDArray[Any]:
-        parcels, parcel = self._parcels, self._parcel
-        if name in PARCELS:
-            self[name] = parcels.numbers[name][parcel]
-        elif name == "unit":
-            self[name] = parcels.units[parcels.first[parcel] + self._within]
+        parcels = self._parcels
+        if name == "unit":
+            self[name] = parcels.units[self._row]
+        elif name == "itinerary":
+            self[name] = (parcels.legs[self._parcel] >> 32).astype(np.int32)
+        elif name == "leg":
+            self[name] = parcels.legs[self._parcel].astype(np.int32)
+        elif name in parcels.calls:
+            self[name] = parcels.calls[name][parcels.carriage[self._parcel]]
         else:
-            self[name] = parcels.hours[name].of(parcel, self._within)
+            self[name] = parcels.hours[name].of(parcels.carriage[self._parcel], self._row)
         return self[name]
 
     def where(self, kept: NDArray[np.bool_]) -> Rows:
         """Only those rows that are `kept`."""
         if kept.all():
             return self
-        rows = Rows(self._parcels, self._parcel[kept], self._within[kept])
+        rows = Rows(self._parcels, self._parcel[kept], self._row[kept])
         rows.update({name: column[kept] for name, column in self.items()})
         return rows
 
@@ -262,12 +293,13 @@ class Recorder:
         self.calls: dict[int, Call] = {}  # that are not over
         self.watched: list[Call] | None = None  # all of them, if somebody checks them
         self._calls = Ledger()  # rows of CALLS of those that are
-        self.carriages: list[Carriage] = []  # not yet written into the columns
-        self._sizes = array("q")  # of each parcel: a part of what was carried together
-        self._numbers = {name: array("i") for name in PARCELS}
+        self.carriages: list[Carriage] = []  # not yet written away
+        self._carried = 0  # those that are
+        self._parcels: list[tuple[Ids, Ids, Ids]] = []  # size, leg and carriage of each part of these
+        self._calls_of: list[NDArray[np.int32]] = []  # at both ends of these
         self._units = np.empty(carriages, np.int32)  # pages never written to take no memory
         self._used = 0  # of them
-        self._hours = {name: Column(carriages) for name in HOURS}
+        self._hours = Packed(carriages)
         self.stretches = Ledger()  # rows of STRETCHES
         self._delays: list[Floats] = []  # of voyages, on each link, as they were drawn
         self._drawn = 0  # in all
@@ -295,21 +327,17 @@ class Recorder:
             return
         lots, ids, call_from, call_to, *hours = zip(*self.carriages, strict=True)
         self.carriages.clear()
-        parts = list(chain.from_iterable(lots))
-        whole = np.array([len(x) for x in ids])
-        sizes = np.array([count for _, count in parts])
-        which = np.repeat(np.arange(len(lots)), [len(lot) for lot in lots])  # of the carriages each part belongs to
-        within = sizes.cumsum() - sizes - (whole.cumsum() - whole)[which]  # where it begins there
-        self._sizes.frombytes(sizes.tobytes())
-        begin = self._used
-        self._used += int(whole.sum())
+        sizes = np.fromiter(map(len, ids), np.int64, len(ids))
+        rows = self._used + sizes.cumsum() - sizes
+        begin, self._used = self._used, self._used + int(sizes.sum())
         np.concatenate(ids, out=self._units[begin : self._used], casting="same_kind")
-        itinerary, leg = [stage.traffic.index for stage, _ in parts], [stage.leg for stage, _ in parts]
-        calls = np.array(call_from)[which].tolist(), np.array(call_to)[which].tolist()
-        for name, column in zip(PARCELS, (itinerary, leg, *calls), strict=True):
-            self._numbers[name].extend(column)
-        for name, values in zip(HOURS, hours, strict=True):
-            self._hours[name].put(values, whole, which, within)
+        self._hours.put(hours, sizes, rows)
+        self._calls_of.append(np.array((call_from, call_to), np.int32))
+        carriage = np.arange(self._carried, self._carried + len(lots)).repeat(list(map(len, lots)))
+        self._carried += len(lots)
+        parts = list(chain.from_iterable(lots))
+        legs = [stage.key for stage, _ in parts]
+        self._parcels.append((np.array([count for _, count in parts]), np.array(legs), carriage))
 
     def _pack_uses(self) -> None:
         """Those before the first that is not over."""
@@ -363,12 +391,21 @@ class Recorder:
     def all_parcels(self) -> Parcels:
         """What was carried."""
         self.write()
-        sizes = np.array(self._sizes)
-        numbers = {name: np.array(column, np.int32) for name, column in self._numbers.items()}
-        legs = numbers["itinerary"].astype(np.int64) << 32 | numbers["leg"]
+        nothing = np.empty(0, np.int64)
+        sizes, legs, carriage = [np.concatenate(some) for some in zip([nothing] * 3, *self._parcels, strict=True)]
+        calls = np.concatenate([np.empty((2, 0), np.int32), *self._calls_of], axis=1)
         order = legs.argsort(kind="stable")
-        first = sizes.cumsum() - sizes
-        return Parcels(sizes, numbers, self._units[: self._used], first, self._hours, order, legs[order])
+        return Parcels(
+            sizes,
+            legs,
+            carriage,
+            sizes.cumsum() - sizes,
+            self._units[: self._used],
+            dict(zip(("call_from", "call_to"), calls, strict=True)),
+            self._hours.columns(),
+            order,
+            legs[order],
+        )
 
 
 @dataclass(frozen=True)

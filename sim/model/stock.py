@@ -28,6 +28,7 @@ class Stage:
 
     traffic: Traffic
     leg: int
+    key: int  # of the leg in the journal
     stock: Stock | None  # where they wait for a vehicle; none: they go by themselves
     yard: Yard | None  # where they stand meanwhile
     desk: Desk | None  # at the end of the leg, before the next one

@@ -16,7 +16,7 @@ from sim.model.demand import Traffic, all_released
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Track, Yard
-from sim.model.journal import ROOMS, STOPS, Journal, Recorder, Table, segments_table, table
+from sim.model.journal import ROOMS, STOPS, Journal, Recorder, Table, leg_key, segments_table, table
 from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets
 from sim.network import Network
@@ -172,7 +172,8 @@ class World:
             queues = queues_on(self, leg.service, leg.origin)
             alone = alone and stock is None and not queues and (not following or desk is None or desk.pool is None)
             yard = self._find_yard(traffic, number)
-            following = Stage(traffic, number, stock, yard, desk, queues, alone, following)
+            key = leg_key(traffic.index, number)
+            following = Stage(traffic, number, key, stock, yard, desk, queues, alone, following)
             stages.insert(0, following)
         return stages
 
