@@ -18,13 +18,14 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # What the model imports is read for its types; what these import is not, which would take most of the time.
+NOT_COMPILED = "__init__.py", "kernels.py"  # kernels.pyx takes the place of the latter
 MYPY = """
 [mypy]
 cache_dir = {folder}/cache
 follow_imports = skip
 ignore_missing_imports = True
 
-[mypy-numpy.*,simpy.*,sim.network.*,sim.scenario.*]
+[mypy-numpy.*,simpy.*,sim.model.kernels,sim.network.*,sim.scenario.*]
 follow_imports = silent
 """
 
@@ -54,13 +55,15 @@ class ScenarioLibrary(BuildHookInterface):
         if not Path(sysconfig.get_path("include"), "Python.h").exists():
             self.app.abort("To compile the model the headers of Python are needed: install python3-dev or the like.")
         try:
+            import numpy as np
+            from Cython.Build import cythonize
             from mypyc.build import mypycify
-            from setuptools import Distribution
+            from setuptools import Distribution, Extension
         except ImportError as missing:
-            self.app.abort(f"To compile the model mypy and setuptools are needed where it is built: {missing}.")
+            self.app.abort(f"To compile the model Cython, mypy and setuptools are needed where it is built: {missing}.")
         config = folder / "mypy.ini"
         config.write_text(MYPY.format(folder=folder))
-        sources = sorted(str(path) for path in Path("sim", "model").glob("*.py") if path.name != "__init__.py")
+        sources = sorted(str(path) for path in Path("sim", "model").glob("*.py") if path.name not in NOT_COMPILED)
         with redirect_stdout(StringIO()) as said:  # remarks; errors are among them
             try:
                 extensions = mypycify(
@@ -71,6 +74,13 @@ class ScenarioLibrary(BuildHookInterface):
                 )
             except SystemExit:
                 self.app.abort(f"mypyc cannot compile the model:\n{said.getvalue()}")
+        kernels = Extension(
+            "sim.model.kernels",
+            ["sim/model/kernels.pyx"],
+            include_dirs=[np.get_include()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        )
+        extensions += cythonize(kernels, build_dir=str(folder / "c"), quiet=True)
         build = Distribution({"name": "sim", "ext_modules": extensions}).get_command_obj("build_ext")
         build.build_temp, build.build_lib = str(folder / "objects"), str(folder / "wheel")
         build.ensure_finalized()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.model.calendars import Times
 from sim.model.clock import GRID, Floats, Ids, Streams, snap_all
+from sim.model.kernels import hours_of, of_blocks
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Flow
 from sim.scenario.values import Variate
@@ -72,7 +73,7 @@ class Traffic:
         """Hours for some of the units of this traffic."""
         if name not in self._steps:
             self._steps[name] = self._draw_steps(name, variate)
-        return self._steps[name][ids - self.base] / GRID
+        return hours_of(self._steps[name], self.base, ids)
 
     def forget(self) -> None:
         """Nothing is drawn any more."""
@@ -82,6 +83,10 @@ class Traffic:
     def chance(self, name: str) -> Floats:
         """A uniform number for each block."""
         return self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most)[self._blocks]
+
+    def of_blocks(self, hours: Floats, ids: Ids) -> Floats:
+        """Hours of units, of an array of `per_block`."""
+        return of_blocks(hours, self.base, self.flow.block, ids)
 
     def block_of(self, ids: Ids) -> Ids:
         """Position of each unit's block, for the arrays of `per_block`."""

@@ -34,7 +34,7 @@ class Desk:
 
     def release(self, traffic: Traffic, ids: Ids, landed: Hours) -> Floats:
         """When each unit is released, if nothing queues."""
-        hours = self.hours(traffic)[traffic.block_of(ids)]
+        hours = traffic.of_blocks(self.hours(traffic), ids)
         if not self._closures.starts and not self._office.starts:
             return landed + hours
         at = self._closures.all_open(np.broadcast_to(landed, len(ids)))

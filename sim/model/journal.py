@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, repeat
+from itertools import chain
 from math import isnan
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
@@ -25,8 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.clock import GRID, Floats, Hours, Ids
+from sim.model.kernels import APART, NEAR, pack
 
 if TYPE_CHECKING:
+    from sim.model.kernels import Batch
     from sim.model.stock import Part
 
 NAN: Final = float("nan")
@@ -103,8 +105,6 @@ COLUMNS = ("unit", *PARCELS, *HOURS)
 BATCH = 500  # carriages that are written away at one go
 ROWS = 1 << 15  # of the carriages that are laid out at one go
 PAGE = 1 << 22  # numbers of a ledger (32 MB): so large that its memory goes back to the system, and is not split up
-FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
-SHARED, NEAR, APART = 0, 1, 2  # hours of a carriage: one for all units, steps after the first of them, or as they are
 
 
 @dataclass(frozen=True)
@@ -141,38 +141,14 @@ class Packed:
         self._used = 0
         self._apart = [np.zeros(1)]
         self._used_apart = 1
-        self._batches: list[tuple[Floats, NDArray[np.int8], Ids]] = []
+        self._batches: list[Batch] = []
 
     def put(self, columns: Sequence[Sequence[Hours]], sizes: Ids, rows: Ids) -> None:
         """Put in HOURS of some carriages. sizes, rows: units of each, and the first of them among all."""
-        hours = list(chain.from_iterable(columns))
-        each = np.fromiter(map(isinstance, hours, repeat(np.ndarray)), bool, len(hours))
-        kind = each.astype(np.int8)  # SHARED or NEAR
-        shift = np.zeros(len(hours), np.int64)
-        first = np.empty(len(hours))
-        first[~each] = list(compress(hours, (~each).tolist()))
-        if each.any():
-            of_each = np.concatenate(list(compress(hours, each.tolist())))
-            counts = np.tile(sizes, len(columns))[each]
-            heads = counts.cumsum() - counts
-            first[each] = of_each[heads]
-            steps = of_each - first[each].repeat(counts)
-            steps *= GRID
-            at = heads + self._used
-            if not -FAR < steps.min() <= steps.max() < FAR:
-                far = ~(np.maximum.reduceat(np.abs(steps), heads) < FAR)
-                kind[each] += far  # APART
-                at -= (counts * far).cumsum() - counts * far
-                at[far] = self._used_apart + ((counts * far).cumsum() - counts)[far]
-                kept = far.repeat(counts)
-                self._apart.append(of_each[kept])
-                self._used_apart += len(self._apart[-1])
-                steps = steps[~kept]
-            shift[each] = at - np.tile(rows, len(columns))[each]
-            self._steps[self._used : self._used + len(steps)] = steps
-            self._used += len(steps)
-        shape = len(columns), len(sizes)
-        self._batches.append((first.reshape(shape), kind.reshape(shape), shift.reshape(shape)))
+        batch, self._used, self._used_apart = pack(
+            columns, sizes, rows, self._steps, self._used, self._apart, self._used_apart
+        )
+        self._batches.append(batch)
 
     def columns(self) -> dict[str, Column]:
         """Of all carriages, by HOURS."""

@@ -3,7 +3,6 @@ at the customs stand here already, with the time at which they will be ready."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from sim.model.clock import INF, Actor, Clock, Floats, Hours, Ids
 from sim.model.demand import Traffic
+from sim.model.kernels import bisect_left, bisect_right, by_traffic, in_order, insert, reached
 
 if TYPE_CHECKING:
     from sim.model.documents import Desk
@@ -110,32 +110,18 @@ class Queue:
     def add(self, ids: Ids, ready: Hours) -> float:
         """Put in units that are ready at these times, or all at one time; returns the first of these times."""
         if isinstance(ready, float):
-            first = last = ready
+            first = ready
         else:
-            order = ready.argsort(kind="stable")
-            ids, ready = ids[order], ready[order]
-            first, last = ready.item(0), ready.item(-1)
+            ids, ready = in_order(ids, ready)
+            first = ready.item(0)
         count = len(ids)
         if self.head == self.end:
             self._keep(ids, np.full(count, ready) if isinstance(ready, float) else ready, count)
             return first
         if self.end + count > len(self.ids):
             self._make_room(count)
-        end = self.end
-        self.end = end + count
-        among = behind = end  # from here on they stand among the others, and from here on all others stand behind them
-        if first < self.hours[end - 1]:
-            among = bisect_right(self.hours, first, self.head, end)
-            behind = bisect_right(self.hours, last, among, end)
-            self.ids[behind + count : self.end] = self.ids[behind:end]
-            self.ready[behind + count : self.end] = self.ready[behind:end]
-        self.ids[behind : behind + count] = ids
-        self.ready[behind : behind + count] = ready
-        if among < behind:
-            mixed = slice(among, behind + count)
-            order = self.ready[mixed].argsort(kind="stable")
-            self.ids[mixed] = self.ids[mixed][order]
-            self.ready[mixed] = self.ready[mixed][order]
+        insert(self.ids, self.ready, self.hours, self.head, self.end, ids, ready)
+        self.end += count
         return first
 
     def _make_room(self, count: int) -> None:
@@ -320,13 +306,8 @@ class Stock:
         if len(stages) == 1:
             (stage,) = stages.values()
             return Load([(stage, len(ids))], ids, ready)
-        orders = self._orders[ids]
-        traffics = orders.tolist()
-        parts = [(stages[order], traffics.count(order)) for order in sorted(set(traffics))]
-        if len(parts) == 1:
-            return Load(parts, ids, ready)
-        position = orders.argsort(kind="stable")
-        return Load(parts, ids[position], ready if isinstance(ready, float) else ready[position])
+        ids, ready, counts = by_traffic(self._orders, ids, ready)
+        return Load([(stages[order], count) for order, count in counts], ids, ready)
 
 
 def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple[float, list[Lot]]:
@@ -343,7 +324,7 @@ def _full(queues: list[Queue], room: float, smallest: float, by: float) -> tuple
         lots.append((queue, count))
         filled += count * queue.space
     if filled > nearly and len(queues) > 1:
-        full = _reached(lots, nearly, "right")
+        full = _reached(lots, nearly, over=True)
         lots = [(queue, queue.before(full)) for queue in queues]
     return full, lots
 
@@ -353,17 +334,12 @@ def _enough(queues: list[Queue], least: float) -> float:
     alone = min([q.at(max(ceil(least / q.space), 1)) for q in queues])
     if len(queues) == 1:
         return alone
-    return min(_reached([(q, q.before(alone)) for q in queues], least, "left"), alone)
+    return min(_reached([(q, q.before(alone)) for q in queues], least, over=False), alone)
 
 
-def _reached(lots: list[Lot], room: float, side: Literal["left", "right"]) -> float:
-    """When so many units of each queue fill `room`, or (right) more than that; inf: they do not."""
-    hours = np.concatenate([queue.ready[queue.head : queue.head + count] for queue, count in lots])
-    order = hours.argsort(kind="stable")
-    spaces = np.array([queue.space for queue, _ in lots]).repeat([count for _, count in lots])
-    filled = spaces[order].cumsum()
-    n = int(filled.searchsorted(room, side=side))
-    return hours.item(order.item(n)) if n < len(hours) else INF
+def _reached(lots: list[Lot], room: float, *, over: bool) -> float:
+    """When so many units of each queue fill `room`, or more than that; inf: they do not."""
+    return reached([(queue.ready, queue.head, count, queue.space) for queue, count in lots], room, over)
 
 
 def _top_up(lots: list[Lot], room: float, full: float) -> list[Lot]:

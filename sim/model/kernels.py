@@ -1,0 +1,200 @@
+"""What is done to all units of a load at once, and what is asked of those that wait.
+
+The compiled program has kernels.pyx in the place of this module: the same functions in C, equal to the bit.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
+from heapq import heapify, heapreplace
+from itertools import chain, compress, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.model.clock import GRID, INF, Floats, Hours, Ids
+
+__all__ = [
+    "bisect_left",
+    "bisect_right",
+    "by_traffic",
+    "hours_of",
+    "in_order",
+    "in_turn",
+    "insert",
+    "of_blocks",
+    "pack",
+    "reached",
+]
+
+Batch = tuple[Floats, NDArray[np.int8], Ids]  # first, kind and shift, as of `journal.Column`: a row for each column
+SHARED, NEAR, APART = 0, 1, 2  # hours of a carriage: one for all units, steps after the first of them, or as they are
+FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
+
+
+def hours_of(steps: Floats | NDArray[np.uint32], base: int, ids: Ids) -> Floats:
+    """Hours of units, of a table in steps of the grid that begins with unit `base`."""
+    return steps[ids - base] / GRID
+
+
+def of_blocks(hours: Floats, base: int, size: int, ids: Ids) -> Floats:
+    """Hours of units, of a table of their blocks of `size` units; the first block begins with unit `base`."""
+    return hours[(ids - base) // size]
+
+
+def in_turn(
+    start: float, ready: Floats | None, moves: Hours, count: int, cranes: int, free: list[float] | None
+) -> tuple[Floats, Floats, float]:
+    """When each of `count` units' moves begins and ends, and when all are done: in order, by the crane that is free
+    first, no earlier than `start` and than the unit is ready. free: if others use the cranes, too, when each of them
+    is free; it is put forward."""
+    if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
+        first, last = _rounds(count, cranes, moves)
+        ends = last + start
+        return first + start, ends, ends.item(-1)
+    each = np.full(count, moves) if isinstance(moves, float) else moves
+    if cranes == 1 and free is None:
+        ends = each.cumsum()  # one move after the other, or as soon as the unit is there
+        ends += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (ends - each))
+        return ends - each, ends, ends.item(-1)
+    hours = each.tolist()
+    shared = free is not None
+    if free is None:
+        free = [start] * cranes
+    if ready is None and cranes > 2 and (not shared or (count >= cranes and min(hours) > 0)):
+        if shared:  # each crane that stands idle will have its turn
+            free[:] = [max(hour, start) for hour in free]
+        begins = np.fromiter(_without_waiting(hours, free), float, count)
+        ends = begins + each
+        return begins, ends, ends.max().item() if shared else max(free)
+    at = [start] * count if ready is None else np.maximum(ready, start).tolist()
+    done = _by_the_first_free(at, hours, free)
+    ends = np.fromiter(done, float, count)
+    return ends - each, ends, max(done if shared else free)
+
+
+@lru_cache(maxsize=1024)
+def _rounds(count: int, cranes: int, move: float) -> tuple[Floats, Floats]:
+    """Hours from the start until the move of each unit begins and ends, if all moves take the same time."""
+    ends = (np.arange(cranes, cranes + count) // cranes).astype(float) * move
+    return ends - move, ends
+
+
+def _without_waiting(moves: list[float], free: list[float]) -> list[float]:
+    """When each unit's move begins, if it need not wait for the unit; `free` is put forward. With two cranes the other
+    way, without a heap, is quicker."""
+    heapify(free)
+    return [heapreplace(free, free[0] + move) for move in moves]
+
+
+def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> list[float]:
+    """When each unit's move ends; `free` is put forward."""
+    ends = []
+    if len(free) == 2:  # the same without a heap, in half the time
+        first, second = min(free), max(free)
+        for there, move in zip(at, moves, strict=True):
+            first = (first if first > there else there) + move
+            ends.append(first)
+            if first > second:
+                first, second = second, first
+        free[:] = first, second
+        return ends
+    heapify(free)
+    for there, move in zip(at, moves, strict=True):
+        crane = free[0]
+        end = (crane if crane > there else there) + move
+        heapreplace(free, end)
+        ends.append(end)
+    return ends
+
+
+def in_order(ids: Ids, ready: Floats) -> tuple[Ids, Floats]:
+    """Units in the order of readiness; of those that are ready in one hour, in the order in which they come."""
+    order = ready.argsort(kind="stable")
+    return ids[order], ready[order]
+
+
+def insert(
+    ids: Ids, ready: Floats, hours: Sequence[float], head: int, end: int, new_ids: Ids, new_ready: Hours
+) -> None:
+    """Put units, in the order of readiness, among those that stand in `ids` and `ready` from `head` to `end`, where
+    there is room behind them; those who stand there go first. hours: `ready`, quicker to read one by one."""
+    count = len(new_ids)
+    first, last = (new_ready,) * 2 if isinstance(new_ready, float) else (new_ready.item(0), new_ready.item(-1))
+    among = behind = end  # from here on they stand among the others, and from here on all others stand behind them
+    if first < hours[end - 1]:
+        among = bisect_right(hours, first, head, end)
+        behind = bisect_right(hours, last, among, end)
+        ids[behind + count : end + count] = ids[behind:end]
+        ready[behind + count : end + count] = ready[behind:end]
+    ids[behind : behind + count] = new_ids
+    ready[behind : behind + count] = new_ready
+    if among < behind:
+        mixed = slice(among, behind + count)
+        ids[mixed], ready[mixed] = in_order(ids[mixed], ready[mixed])
+
+
+def reached(lots: list[tuple[Floats, int, int, float]], room: float, over: bool) -> float:
+    """When units fill `room`, or more than that if it must be `over`; inf: they do not. lots: when those of each queue
+    are ready, from which on how many count, and the space of one."""
+    hours = np.concatenate([ready[head : head + count] for ready, head, count, _ in lots])
+    order = hours.argsort(kind="stable")
+    spaces = np.array([space for *_, space in lots]).repeat([count for _, _, count, _ in lots])
+    filled = spaces[order].cumsum()
+    n = int(filled.searchsorted(room, side="right" if over else "left"))
+    return hours.item(order.item(n)) if n < len(hours) else INF
+
+
+def by_traffic(orders: NDArray[np.int32], ids: Ids, ready: Hours) -> tuple[Ids, Hours, list[tuple[int, int]]]:
+    """Units in the order of their traffic, and how many of each there are. orders: of all units."""
+    of = orders[ids]
+    each = of.tolist()
+    parts = [(order, each.count(order)) for order in sorted(set(each))]
+    if len(parts) == 1:
+        return ids, ready, parts
+    position = of.argsort(kind="stable")
+    return ids[position], ready if isinstance(ready, float) else ready[position], parts
+
+
+def pack(
+    columns: Sequence[Sequence[Hours]],
+    sizes: Ids,
+    rows: Ids,
+    steps: NDArray[np.int32],
+    used: int,
+    apart: list[Floats],
+    used_apart: int,
+) -> tuple[Batch, int, int]:
+    """Put hours of carriages into `steps` after those that are used, or into `apart` if they lie too far from each
+    other; returns first, kind and shift of each column and carriage, as of `journal.Column`, and how many are used
+    now. sizes, rows: units of each carriage, and the first of them among all that were carried."""
+    hours = list(chain.from_iterable(columns))
+    each = np.fromiter(map(isinstance, hours, repeat(np.ndarray)), bool, len(hours))
+    kind = each.astype(np.int8)  # SHARED or NEAR
+    shift = np.zeros(len(hours), np.int64)
+    first = np.empty(len(hours))
+    first[~each] = list(compress(hours, (~each).tolist()))
+    if each.any():
+        of_each = np.concatenate(list(compress(hours, each.tolist())))
+        counts = np.tile(sizes, len(columns))[each]
+        heads = counts.cumsum() - counts
+        first[each] = of_each[heads]
+        after = of_each - first[each].repeat(counts)
+        after *= GRID
+        at = heads + used
+        if not -FAR < after.min() <= after.max() < FAR:
+            far = ~(np.maximum.reduceat(np.abs(after), heads) < FAR)
+            kind[each] += far  # APART
+            at -= (counts * far).cumsum() - counts * far
+            at[far] = used_apart + ((counts * far).cumsum() - counts)[far]
+            kept = far.repeat(counts)
+            apart.append(of_each[kept])
+            used_apart += len(apart[-1])
+            after = after[~kept]
+        shift[each] = at - np.tile(rows, len(columns))[each]
+        steps[used : used + len(after)] = after
+        used += len(after)
+    shape = len(columns), len(sizes)
+    return (first.reshape(shape), kind.reshape(shape), shift.reshape(shape)), used, used_apart

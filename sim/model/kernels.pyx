@@ -1,0 +1,329 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""What is done to all units of a load at once, in C: to the bit what kernels.py does, which says what it is.
+
+`make fast` puts it in the place of kernels.py.
+"""
+
+from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport calloc, free as c_free, malloc
+
+import numpy as np
+
+cimport numpy as cnp
+
+from sim.model import clock
+
+cnp.import_array()
+
+NEAR, APART = AS_STEPS, AS_THEY_ARE
+
+cdef double GRID = clock.GRID
+cdef double INF = float("inf")
+cdef double FAR = 2147483648.0
+cdef enum:
+    FEW = 64
+    AS_STEPS = 1
+    AS_THEY_ARE = 2
+
+
+cdef inline cnp.ndarray hours_array(cnp.npy_intp count):
+    return cnp.PyArray_EMPTY(1, &count, cnp.NPY_DOUBLE, 0)
+
+
+cdef inline cnp.ndarray ids_array(cnp.npy_intp count):
+    return cnp.PyArray_EMPTY(1, &count, cnp.NPY_INT64, 0)
+
+
+cdef inline cnp.ndarray plain(object array, int kind):
+    """The array with its numbers one after the other, of this kind: itself, if it is so."""
+    return cnp.PyArray_FROMANY(array, kind, 1, 1, cnp.NPY_ARRAY_CARRAY_RO)
+
+
+def hours_of(object steps, int64_t base, object ids):
+    cdef cnp.ndarray which = plain(ids, cnp.NPY_INT64)
+    cdef cnp.npy_intp i, count = cnp.PyArray_DIM(which, 0)
+    cdef int64_t* unit = <int64_t*>cnp.PyArray_DATA(which)
+    cdef cnp.ndarray found = hours_array(count)
+    cdef double* hour = <double*>cnp.PyArray_DATA(found)
+    cdef cnp.ndarray table = steps
+    cdef double* long_steps
+    cdef uint32_t* short_steps
+    if cnp.PyArray_TYPE(table) == cnp.NPY_DOUBLE:
+        long_steps = <double*>cnp.PyArray_DATA(table)
+        for i in range(count):
+            hour[i] = long_steps[unit[i] - base] / GRID
+    else:
+        short_steps = <uint32_t*>cnp.PyArray_DATA(table)
+        for i in range(count):
+            hour[i] = short_steps[unit[i] - base] / GRID
+    return found
+
+
+def of_blocks(object hours, int64_t base, int64_t size, object ids):
+    cdef cnp.ndarray which = plain(ids, cnp.NPY_INT64), table = plain(hours, cnp.NPY_DOUBLE)
+    cdef cnp.npy_intp i, count = cnp.PyArray_DIM(which, 0)
+    cdef int64_t* unit = <int64_t*>cnp.PyArray_DATA(which)
+    cdef double* of_block = <double*>cnp.PyArray_DATA(table)
+    cdef cnp.ndarray found = hours_array(count)
+    cdef double* hour = <double*>cnp.PyArray_DATA(found)
+    for i in range(count):
+        hour[i] = of_block[(unit[i] - base) // size]
+    return found
+
+
+cdef inline void sift(double* free, int cranes) noexcept nogil:
+    """The first, which has grown, goes to its place in the heap."""
+    cdef double hour = free[0]
+    cdef int at = 0, below = 1
+    while below < cranes:
+        if below + 1 < cranes and free[below + 1] < free[below]:
+            below += 1
+        if free[below] >= hour:
+            break
+        free[at] = free[below]
+        at = below
+        below = 2 * at + 1
+    free[at] = hour
+
+
+def in_turn(double start, object ready, object moves, cnp.npy_intp count, int cranes, list free):
+    cdef cnp.ndarray begins = hours_array(count), ends = hours_array(count), each, stand
+    cdef double* begin = <double*>cnp.PyArray_DATA(begins)
+    cdef double* end = <double*>cnp.PyArray_DATA(ends)
+    cdef double* move = NULL
+    cdef double* there = NULL
+    cdef double hour, length = 0.0, done
+    cdef double few[FEW]
+    cdef double* crane = &few[0] if cranes <= FEW else <double*>malloc(cranes * sizeof(double))
+    cdef cnp.npy_intp i
+    cdef int k
+    if type(moves) is float:
+        length = moves
+    else:
+        each = plain(moves, cnp.NPY_DOUBLE)
+        move = <double*>cnp.PyArray_DATA(each)
+    if ready is not None:
+        stand = plain(ready, cnp.NPY_DOUBLE)
+        there = <double*>cnp.PyArray_DATA(stand)
+    if free is None:
+        for k in range(cranes):
+            crane[k] = start
+    else:
+        heap = sorted(free)
+        for k in range(cranes):
+            crane[k] = heap[k]
+    done = -INF
+    for i in range(count):
+        if move != NULL:
+            length = move[i]
+        hour = crane[0]
+        if hour < start:
+            hour = start
+        if there != NULL and hour < there[i]:
+            hour = there[i]
+        begin[i] = hour
+        hour += length
+        end[i] = hour
+        if hour > done:
+            done = hour
+        crane[0] = hour
+        sift(crane, cranes)
+    if free is not None:
+        free[:] = [crane[k] for k in range(cranes)]
+    if crane != &few[0]:
+        c_free(crane)
+    return begins, ends, done
+
+
+def in_order(object ids, object ready):
+    cdef cnp.ndarray which = plain(ids, cnp.NPY_INT64), when = plain(ready, cnp.NPY_DOUBLE)
+    cdef cnp.npy_intp i, k, count = cnp.PyArray_DIM(which, 0)
+    cdef double* hour = <double*>cnp.PyArray_DATA(when)
+    cdef int64_t* unit = <int64_t*>cnp.PyArray_DATA(which)
+    if count > 500:
+        order = ready.argsort(kind="stable")
+        return ids[order], ready[order]
+    cdef cnp.ndarray sorted_ids = ids_array(count), sorted_hours = hours_array(count)
+    cdef double* hours = <double*>cnp.PyArray_DATA(sorted_hours)
+    cdef int64_t* units = <int64_t*>cnp.PyArray_DATA(sorted_ids)
+    for i in range(count):  # most stand nearly where they belong
+        k = i
+        while k > 0 and hours[k - 1] > hour[i]:
+            hours[k] = hours[k - 1]
+            units[k] = units[k - 1]
+            k -= 1
+        hours[k] = hour[i]
+        units[k] = unit[i]
+    return sorted_ids, sorted_hours
+
+
+def insert(cnp.ndarray ids, cnp.ndarray ready, object hours, cnp.npy_intp head, cnp.npy_intp end, object new_ids, object new_ready):
+    cdef cnp.ndarray which = plain(new_ids, cnp.NPY_INT64), when
+    cdef cnp.npy_intp i = end - 1, k, n = cnp.PyArray_DIM(which, 0)
+    cdef double* hour = <double*>cnp.PyArray_DATA(ready)
+    cdef int64_t* unit = <int64_t*>cnp.PyArray_DATA(ids)
+    cdef int64_t* units = <int64_t*>cnp.PyArray_DATA(which)
+    cdef double* news = NULL
+    cdef double new = 0.0
+    if type(new_ready) is float:
+        new = new_ready
+    else:
+        when = plain(new_ready, cnp.NPY_DOUBLE)
+        news = <double*>cnp.PyArray_DATA(when)
+    for k in range(n - 1, -1, -1):
+        if news != NULL:
+            new = news[k]
+        while i >= head and hour[i] > new:
+            hour[i + k + 1] = hour[i]
+            unit[i + k + 1] = unit[i]
+            i -= 1
+        hour[i + k + 1] = new
+        unit[i + k + 1] = units[k]
+
+
+def bisect_left(object hours, double hour, cnp.npy_intp low, cnp.npy_intp high):
+    cdef double* at = <double*>PyMemoryView_GET_BUFFER(hours).buf
+    cdef cnp.npy_intp middle
+    while low < high:
+        middle = (low + high) // 2
+        if at[middle] < hour:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def bisect_right(object hours, double hour, cnp.npy_intp low, cnp.npy_intp high):
+    cdef double* at = <double*>PyMemoryView_GET_BUFFER(hours).buf
+    cdef cnp.npy_intp middle
+    while low < high:
+        middle = (low + high) // 2
+        if hour < at[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def reached(list lots, double room, bint over):
+    cdef int n = len(lots), i, first
+    cdef double* at[FEW]
+    cdef double* behind[FEW]
+    cdef double space[FEW]
+    cdef double filled = 0.0, hour
+    cdef cnp.npy_intp head, count
+    if n > FEW:
+        raise ValueError(f"{n} queues of one kind of cargo are too many")
+    for i in range(n):
+        ready, head, count, width = lots[i]
+        at[i] = <double*>cnp.PyArray_DATA(<cnp.ndarray>ready) + head
+        behind[i] = at[i] + count
+        space[i] = width
+    while True:
+        first = -1
+        for i in range(n):
+            if at[i] < behind[i] and (first < 0 or at[i][0] < at[first][0]):
+                first = i
+        if first < 0:
+            return INF
+        hour = at[first][0]
+        at[first] += 1
+        filled += space[first]
+        if filled > room or (not over and filled == room):
+            return hour
+
+
+def by_traffic(cnp.ndarray orders, object ids, object ready):
+    cdef cnp.ndarray which = plain(ids, cnp.NPY_INT64), when
+    cdef cnp.npy_intp i, count = cnp.PyArray_DIM(which, 0), begin, size
+    cdef int64_t* unit = <int64_t*>cnp.PyArray_DATA(which)
+    cdef int width = cnp.PyArray_ITEMSIZE(orders)
+    cdef void* table = cnp.PyArray_DATA(orders)
+    cdef uint32_t most = 0, order
+    cdef uint32_t* of = <uint32_t*>malloc(count * sizeof(uint32_t))
+    for i in range(count):
+        if width == 1:
+            order = (<uint8_t*>table)[unit[i]]
+        elif width == 2:
+            order = (<uint16_t*>table)[unit[i]]
+        else:
+            order = (<uint32_t*>table)[unit[i]]
+        of[i] = order
+        if order > most:
+            most = order
+    cdef cnp.npy_intp* begins = <cnp.npy_intp*>calloc(most + 2, sizeof(cnp.npy_intp))
+    for i in range(count):
+        begins[of[i] + 1] += 1
+    parts = []
+    for order in range(most + 1):
+        if begins[order + 1]:
+            parts.append((order, begins[order + 1]))
+        begins[order + 1] += begins[order]
+    if len(parts) == 1:
+        c_free(of)
+        c_free(begins)
+        return ids, ready, parts
+    cdef cnp.ndarray units = ids_array(count), hours
+    cdef int64_t* to = <int64_t*>cnp.PyArray_DATA(units)
+    cdef double* hour = NULL
+    cdef double* hour_to = NULL
+    if type(ready) is not float:
+        when = plain(ready, cnp.NPY_DOUBLE)
+        hours = hours_array(count)
+        hour, hour_to = <double*>cnp.PyArray_DATA(when), <double*>cnp.PyArray_DATA(hours)
+        ready = hours
+    for i in range(count):
+        begin = begins[of[i]]
+        begins[of[i]] += 1
+        to[begin] = unit[i]
+        if hour != NULL:
+            hour_to[begin] = hour[i]
+    c_free(of)
+    c_free(begins)
+    return units, ready, parts
+
+
+def pack(columns, cnp.ndarray sizes, cnp.ndarray rows, cnp.ndarray steps, cnp.npy_intp used, list apart, cnp.npy_intp used_apart):
+    cdef cnp.npy_intp n = cnp.PyArray_DIM(sizes, 0), i, k, unit, count, entry = 0
+    cdef int64_t* size = <int64_t*>cnp.PyArray_DATA(sizes)
+    cdef int64_t* row = <int64_t*>cnp.PyArray_DATA(rows)
+    cdef int32_t* step = <int32_t*>cnp.PyArray_DATA(steps)
+    cdef cnp.npy_intp[2] shape
+    shape[0], shape[1] = len(columns), n
+    cdef cnp.ndarray firsts = cnp.PyArray_EMPTY(2, shape, cnp.NPY_DOUBLE, 0)
+    cdef cnp.ndarray kinds = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT8, 0)
+    cdef cnp.ndarray shifts = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT64, 0)
+    cdef double* first = <double*>cnp.PyArray_DATA(firsts)
+    cdef int8_t* kind = <int8_t*>cnp.PyArray_DATA(kinds)
+    cdef int64_t* shift = <int64_t*>cnp.PyArray_DATA(shifts)
+    cdef cnp.ndarray when
+    cdef double* hour
+    cdef double base, off
+    for column in columns:
+        i = 0
+        for hours in column:
+            if type(hours) is float:
+                first[entry] = hours
+            else:
+                when = plain(hours, cnp.NPY_DOUBLE)
+                hour = <double*>cnp.PyArray_DATA(when)
+                count = size[i]
+                first[entry] = base = hour[0]
+                kind[entry] = AS_STEPS
+                for unit in range(count):
+                    off = (hour[unit] - base) * GRID
+                    if not -FAR < off < FAR:
+                        kind[entry] = AS_THEY_ARE
+                        break
+                    step[used + unit] = <int32_t>off
+                if kind[entry] == AS_STEPS:
+                    shift[entry] = used - row[i]
+                    used += count
+                else:
+                    shift[entry] = used_apart - row[i]
+                    used_apart += count
+                    apart.append(when.copy())
+            entry += 1
+            i += 1
+    return (firsts, kinds, shifts), used, used_apart
