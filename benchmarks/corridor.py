@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from sim.model.calendars import Times
 from sim.model.calendars import lay_out as lay_out_calendar
-from sim.model.clock import Streams, snap
+from sim.model.clock import Streams
 from sim.model.demand import lay_out as lay_out_demand
+from sim.model.grid import snap
 from sim.network import Network
 from sim.scenario.schema import FleetService
 from sim.scenario.variates import Variate

@@ -17,7 +17,7 @@ from data_tables import ROOT, SCENARIOS, lines, replaced
 from sim._version import __version__
 from sim.measure import Measures
 from sim.model import journal
-from sim.model.clock import GRID
+from sim.model.grid import GRID
 from sim.network import Network, build, load
 from sim.scenario import schema
 from sim.scenario.schema import Documents, Model

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out
-from sim.model.clock import Streams, snap
+from sim.model.clock import Streams
+from sim.model.grid import snap
 from sim.network import Network
 
 Floats = NDArray[np.float64]

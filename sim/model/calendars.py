@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from sim.model.clock import Floats, Streams, snap
+from sim.model.clock import Streams
+from sim.model.grid import Floats, snap
 from sim.scenario.schema import Calendar
 from sim.scenario.values import Variate
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.model.calendars import Closures
-from sim.model.clock import Floats, Hours, Ids, Story, snap
+from sim.model.clock import Story
 from sim.model.demand import Traffic
 from sim.model.documents import Desk
+from sim.model.grid import Floats, Hours, Ids, snap
 from sim.model.stock import Stage
 from sim.scenario.schema import IndividualService, TimetableService
 from sim.scenario.values import Variate

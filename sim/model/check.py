@@ -14,8 +14,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from sim.model.clock import INF, Actor, Floats, Hours, Ids
+from sim.model.clock import Actor
 from sim.model.facilities import Pool, Yard
+from sim.model.grid import INF, Floats, Hours, Ids
 from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal
 from sim.model.stock import Load, Part, Stage, Stock
 from sim.model.vehicles import Vehicle

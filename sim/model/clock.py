@@ -1,44 +1,22 @@
-"""The grid of time, and the named streams of random numbers.
-
-All times and durations are multiples of 2⁻²⁰ h (3.4 ms). Sums of such numbers are exact in floating point, so the
-causes of a box's hours add up to its transit time to the bit, and an event falls exactly when it was computed.
-"""
+"""The clock of events, and the named streams of random numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from hashlib import blake2b
-from heapq import heappop, heappush, heapreplace
 from typing import Any, TypeVar
 
 import numpy as np
 import simpy
-from numpy.typing import NDArray
 from simpy.events import NORMAL, URGENT
 
+from sim.model.grid import INF, Floats, snap, snap_all
+from sim.model.kernels import heappop, heappush, heapreplace
 from sim.scenario.values import Variate
-
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
-Hours = Floats | float  # of each unit, or the same for all
 
 T = TypeVar("T")
 
-INF = float("inf")
 NOT_CALLED = -1
-
-GRID = float(1 << 20)  # steps an hour
-
-
-def snap(hours: float) -> float:
-    """The nearest time on the grid."""
-    return round(hours * GRID) / GRID
-
-
-def snap_all(hours: Floats) -> Floats:
-    """The same for an array."""
-    return np.rint(hours * GRID) / GRID
-
 
 # Of a train, a ship or a consignment: the hour that it waits for, or nothing if somebody else will call it up.
 Story = Generator[float | None, None, T]

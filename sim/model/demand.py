@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.calendars import Times
-from sim.model.clock import GRID, Floats, Ids, Streams, snap_all
+from sim.model.clock import Streams
+from sim.model.grid import GRID, Floats, Ids, snap_all
 from sim.model.kernels import hours_of, of_blocks
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Flow

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from sim.model.calendars import Closures
-from sim.model.clock import Clock, Floats, Hours, Ids, Story, snap_all
+from sim.model.clock import Clock, Story
 from sim.model.demand import Traffic
 from sim.model.facilities import Pool
+from sim.model.grid import Floats, Hours, Ids, snap_all
 from sim.scenario.schema import Documents
 
 

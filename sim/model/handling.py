@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 import numpy as np
 
 from sim.model.calendars import Closures
-from sim.model.clock import Floats, Hours, Ids
+from sim.model.grid import Floats, Hours, Ids
 from sim.model.kernels import in_turn
 from sim.scenario.schema import Effect
 

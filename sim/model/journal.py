@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.clock import GRID, Floats, Hours, Ids
+from sim.model.grid import GRID, Floats, Hours, Ids
 from sim.model.kernels import APART, NEAR, pack
 
 if TYPE_CHECKING:

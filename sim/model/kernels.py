@@ -8,18 +8,21 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from heapq import heapify, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain, compress, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.clock import GRID, INF, Floats, Hours, Ids
+from sim.model.grid import GRID, INF, Floats, Hours, Ids
 
 __all__ = [
     "bisect_left",
     "bisect_right",
     "by_traffic",
+    "heappop",
+    "heappush",
+    "heapreplace",
     "hours_of",
     "in_order",
     "in_turn",

@@ -12,13 +12,13 @@ import numpy as np
 
 cimport numpy as cnp
 
-from sim.model import clock
+from sim.model import grid
 
 cnp.import_array()
 
 NEAR, APART = AS_STEPS, AS_THEY_ARE
 
-cdef double GRID = clock.GRID
+cdef double GRID = grid.GRID
 cdef double INF = float("inf")
 cdef double FAR = 2147483648.0
 cdef enum:
@@ -327,3 +327,70 @@ def pack(columns, cnp.ndarray sizes, cnp.ndarray rows, cnp.ndarray steps, cnp.np
             entry += 1
             i += 1
     return (firsts, kinds, shifts), used, used_apart
+
+
+cdef inline bint first_of(double hour, long urgency, long number, tuple other):
+    """Whether an event comes before another one, by hour, urgency and number."""
+    cdef double another = <double>other[0]
+    if hour != another:
+        return hour < another
+    cdef long that = <long>other[1]
+    if urgency != that:
+        return urgency < that
+    that = <long>other[2]
+    return number < that
+
+
+cdef inline void rise(list queue, Py_ssize_t at, tuple event):
+    """From a place at the end of the queue the event goes up to its own."""
+    cdef double hour = <double>event[0]
+    cdef long urgency = <long>event[1], number = <long>event[2]
+    cdef Py_ssize_t above
+    while at > 0:
+        above = (at - 1) >> 1
+        if not first_of(hour, urgency, number, <tuple>queue[above]):
+            break
+        queue[at] = queue[above]
+        at = above
+    queue[at] = event
+
+
+cdef inline void sink(list queue, tuple event):
+    """From the first place of the queue the event goes down to its own."""
+    cdef double hour = <double>event[0], of_low
+    cdef long urgency = <long>event[1], number = <long>event[2]
+    cdef Py_ssize_t at = 0, below = 1, count = len(queue)
+    cdef tuple low, other
+    while below < count:
+        low = <tuple>queue[below]
+        if below + 1 < count:
+            other = <tuple>queue[below + 1]
+            if not first_of(<double>low[0], <long>low[1], <long>low[2], other):
+                low = other
+                below += 1
+        if first_of(hour, urgency, number, low):
+            break
+        queue[at] = low
+        at = below
+        below = 2 * at + 1
+    queue[at] = event
+
+
+def heappush(list queue, tuple event):
+    queue.append(event)
+    rise(queue, len(queue) - 1, event)
+
+
+def heappop(list queue):
+    cdef tuple last = queue.pop(), first
+    if not queue:
+        return last
+    first = queue[0]
+    sink(queue, last)
+    return first
+
+
+def heapreplace(list queue, tuple event):
+    cdef tuple first = queue[0]
+    sink(queue, event)
+    return first

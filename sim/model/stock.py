@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.clock import INF, Actor, Clock, Floats, Hours, Ids
+from sim.model.clock import Actor, Clock
 from sim.model.demand import Traffic
+from sim.model.grid import INF, Floats, Hours, Ids
 from sim.model.kernels import bisect_left, bisect_right, by_traffic, in_order, insert, reached
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import INF, Actor, Floats, Hours, Ids, Story, Streams, snap
+from sim.model.clock import Actor, Story, Streams
 from sim.model.facilities import HAIR, Pool, Track, Yard
+from sim.model.grid import INF, Floats, Hours, Ids, snap
 from sim.model.handling import work, work_whole
 from sim.model.journal import PACK_STOP, PACK_STRETCH, Call, Claim, Recorder
 from sim.model.stock import Lane, Load, Part, Rule, Stock, Taker

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from sim.model.calendars import ALWAYS_OPEN, Closures, Times, lay_out, outside
 from sim.model.carriers import Section, carry, queues_on
-from sim.model.clock import Actor, Clock, Floats, Hours, Ids, Story, Streams, snap
+from sim.model.clock import Actor, Clock, Story, Streams
 from sim.model.demand import Traffic, all_released
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Track, Yard
+from sim.model.grid import Floats, Hours, Ids, snap
 from sim.model.journal import ROOMS, STOPS, Journal, Recorder, Table, leg_key, segments_table, table
 from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.model.calendars import Closures, Times, lay_out, outside
-from sim.model.clock import GRID, Streams
+from sim.model.clock import Streams
+from sim.model.grid import GRID
 from sim.scenario.schema import Calendar
 
 quarters = st.integers(0, 400).map(lambda n: n / 4)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.model.calendars import ALWAYS_OPEN, Closures
-from sim.model.clock import snap_all
+from sim.model.grid import snap_all
 from sim.model.handling import work
 
 hours = st.floats(0, 10).map(lambda x: round(x * 64) / 64)

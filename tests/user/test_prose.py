@@ -15,7 +15,7 @@ from sim.measure import AROUND_P90
 from sim.model import simulate
 from sim.model.calendars import MAX_SHARE
 from sim.model.check import CENSUS
-from sim.model.clock import GRID
+from sim.model.grid import GRID
 from sim.network import build
 from sim.network.preview import preview
 from sim.scenario.explain import explain
