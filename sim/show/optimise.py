@@ -19,7 +19,7 @@ from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, w
 from sim.show.tables import plain_table
 from sim.sweeps.file import show_level
 from sim.sweeps.levers import shown_cost
-from sim.sweeps.outcomes import describe, unit_of
+from sim.sweeps.outcomes import describe, unit_of, why_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ SAID = {
     "meets": "meets it",
     "misses": "misses it",
     "open": "not shown",
-    "unknown": "not known: boxes had not arrived, or runs failed",
+    "unknown": "not known: no figure in some run, or runs failed",
     "search": "no finalist",
 }
 PICTURE = "cost-and-outcome"
@@ -122,7 +122,8 @@ def story(result: OptimisationResult) -> list[str]:
         if cheaper:
             lines.append(f"Of {len(cheaper)} cheaper ones that were tried, {_fates(cheaper)}.")
     elif nearest is None or not any(math.isfinite(nearest[goal.column]) for goal in problem.goals):
-        lines.append("No set of measures has a figure: too many boxes had not arrived, or runs failed.")
+        why = why_unknown(problem.goals[0].column)
+        lines.append(f"No set of measures has a figure: {why}, or runs failed.")
     else:
         missed = all(status in ("misses", "unknown") for status in verdict.finalists.values())
         told = "Each finalist misses it" if missed else "None was shown to meet the target"
@@ -273,7 +274,7 @@ def _hidden(hidden: pd.DataFrame, goal: Goal) -> str:
     unknown = int(hidden[goal.column].isna().sum())
     beyond = len(hidden) - unknown
     parts = [f" · {beyond} lie outside"] if beyond else []
-    parts += [f" · {unknown} without a figure, as too many boxes had not arrived"] if unknown else []
+    parts += [f" · {unknown} without a figure: {why_unknown(goal.column)}"] if unknown else []
     return "".join(parts)
 
 

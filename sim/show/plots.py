@@ -80,7 +80,7 @@ def plot_stages(result: Result) -> Figure:
         "Mean days per box, stage by stage along the way. Below each bar: the days of its stages in order.",
         HEAD + _stacked(panels) + FOOT,
     )
-    longest = float(stages.groupby(["flow", "route"])["days"].sum().max())
+    longest = float(np.nan_to_num(stages.groupby(["flow", "route"])["days"].sum().max())) or 1.0  # no box, no days
     colours = MOVING | STANDING
     shown: set[str] = set()
     for axes, rows in _stack(sheet, panels, name_at=0.2, right=0.3, label="mean transit time, days"):
@@ -234,15 +234,16 @@ def plot_costs(result: Result) -> Figure:
     for axes, rows in _stack(sheet, panels, name_at=0.21, right=0.62, label="USD a TEU"):
         axes.set_xlim(0, limit)
         for top, entry in rows:
+            if math.isfinite(entry["cost"]):
+                axes.text(0, top + 0.29, f"paid {entry['cost']:,.0f}", size=6.5, color=GREY, va="top")
             if not math.isfinite(entry["generalised"]):
-                axes.text(0, top + 0.2, " unknown: a leg has no price", size=7.5, color=GREY, va="center")
+                axes.text(0, top + 0.15, _unknown(entry["cost_unknown"]), size=7.5, color=GREY, va="center")
                 continue
             parts, end = np.array([entry[kind] for kind in COSTS]), np.nan_to_num(entry["generalised_high"])
             _bar(axes, top + 0.15, 0.24, parts, list(COSTS.values()), ",.0f", min(float(end), limit))
             if math.isfinite(entry["generalised_low"]):
                 ends = [entry["generalised_low"], entry["generalised_high"]]
                 axes.plot(ends, [top + 0.15] * 2, color=INK, linewidth=1)
-            axes.text(0, top + 0.29, f"paid {entry['cost']:,.0f}", size=6.5, color=GREY, va="top")
     met = [kind for kind in COSTS if (costs[kind] > 0).any()]
     sheet.key([Patch(color=COSTS[kind], label=kind) for kind in met], LABELS)
     return sheet
@@ -266,7 +267,7 @@ def plot_emissions(result: Result) -> Figure:
         axes.set_xlim(0, 1.06 * longest if longest > 0 else 1)
         for top, entry in rows:
             if not math.isfinite(entry["wtw"]):
-                axes.text(0, top + 0.2, " unknown: a leg has no factor", size=7.5, color=GREY, va="center")
+                axes.text(0, top + 0.2, _unknown(entry["emissions_unknown"]), size=7.5, color=GREY, va="center")
                 continue
             own = of_route(gases, entry).groupby(["order", "stage"])["wtw"].sum()
             kinds = [_kind(stage) for _, stage in own.index]
@@ -288,13 +289,14 @@ def plot_trade_off(result: Result) -> Figure:
     lines = math.ceil(len(panels) / columns)
     colours = route_colours(result.atlas)
     shown = [route for route in result.atlas.routes if any(route == e["route"] for _, es in panels for e in es)]
+    left_out = f" Left out, as unknown: {len(costs) - len(known)} of {len(costs)}." if len(known) < len(costs) else ""
     key = 0.2 * math.ceil(len(shown) / columns) + 0.15
     sheet = Sheet(
         result,
         "Days against USD",
         "Mean days and what is paid for a TEU, by route, with the interval of the days. Area, and figures: kg CO2e "
         "a TEU,\nwell-to-wheel. Grey lines: the same generalised cost. A route below and left of another is better "
-        "in both.",
+        f"in both.{left_out}",
         HEAD + key + lines * (each + gap) + FOOT,
     )
     across = (WIDTH - 1.6) / columns
@@ -335,6 +337,11 @@ def plot_trade_off(result: Result) -> Figure:
 def _rows_of_routes(result: Result, costs: pd.DataFrame, height: float) -> Panels:
     """One row of the same height a route, one panel a pair of places."""
     return [(pair, [(height, entry) for entry in entries]) for pair, entries in pairs(result, costs)]
+
+
+def _unknown(reason: str) -> str:
+    """What stands in the place of a bar."""
+    return fill(f" unknown: {reason}", 115, subsequent_indent=" ")
 
 
 def _level_lines(axes: Axes, entries: list[dict[Any, Any]]) -> None:

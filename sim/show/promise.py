@@ -99,7 +99,7 @@ def _weeks(axes: Any, shares: np.ndarray, colour: str, several: bool) -> None:
     mean = np.full(len(shares), np.nan)
     mean[known] = np.nanmean(shares[known], axis=1)
     axes.plot(mean, color=colour, linewidth=1.4)
-    if several:
+    if several and known.any():
         low, high = np.full((2, len(shares)), np.nan)
         low[known], high[known] = np.nanquantile(shares[known], (0.1, 0.9), axis=1)
         axes.fill_between(range(len(shares)), low, high, color=colour, alpha=0.2, linewidth=0)

@@ -19,7 +19,7 @@ from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
 from sim.show.sweeps import OUTCOMES_SHOWN, told
 from sim.study import BadStudyError
 from sim.sweeps.effects import Axis, Effect, Interval, Samples, axes, effects, efficient, influence, level_text, samples
-from sim.sweeps.outcomes import FIGURES, ROUTE_FIGURES, unit_of
+from sim.sweeps.outcomes import FIGURES, ROUTE_FIGURES, unit_of, why_unknown
 from sim.sweeps.sensitivity import KINDS
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def plot_heat_map(
     sheet = _sheet(
         result, _title(result, outcome),
         f"Mean ± half of its 95 % interval{_averaged(factors, (first, second))}. Grey: unknown, "
-        f"too many boxes have not arrived.\n{reading}",
+        f"{why_unknown(outcome)}.\n{reading}",
         HEAD + (0.35 if mark is not None else 0.1) + height + 0.6 + FOOT,
     )  # fmt: skip
     left = 0.45 + 0.075 * max(len(name) for name, _ in second.parts) + 0.2
@@ -218,7 +218,7 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
     room = share / (1 - 2 * share) * (high - low or 1)
     panel.set_xlim(low - room, high + room)
     for row, effect in enumerate(rows):
-        _tornado_row(panel, row, effect)
+        _tornado_row(panel, row, effect, why_unknown(outcome))
     ends = [Patch(color=PALETTE[0], label="to the low end"), Patch(color=PALETTE[1], label="to the high end")]
     _key(sheet, [*ends, Patch(facecolor="white", edgecolor=GREY, label="hollow: not separated from no change")])
     return sheet
@@ -416,7 +416,7 @@ def _response_reading(result: SweepResult, outcome: str) -> str:
     if result.design == "grid":
         several = len(axes(result)) > 1
         lines = "One line a level of the factor that matters most beside it, means over all others. " if several else ""
-        return f"{lines}Bars: 95 % intervals. × at the top: unknown, too many boxes have not arrived.{dashed}"
+        return f"{lines}Bars: 95 % intervals. × at the top: unknown, {why_unknown(outcome)}.{dashed}"
     said = "Dots: points of the sweep. Line: mean of close points with its 95 % interval, all other factors varied."
     return said + dashed
 
@@ -532,12 +532,14 @@ def _tornado_span(rows: Sequence[Effect]) -> tuple[float, float]:
     return min(middles + ends), max(middles + ends)
 
 
-def _tornado_row(panel: Axes, row: int, effect: Effect) -> None:
+def _tornado_row(panel: Axes, row: int, effect: Effect, why: str) -> None:
+    """why: what keeps the outcome from being known where it is not."""
     axis, centre = effect.axis, effect.middle.value
     if not effect.middle.known:
         panel.text(
-            0.02, row, "unknown at the middle", size=8, color=GREY, va="center", transform=panel.get_yaxis_transform()
-        )
+            0.02, row, f"unknown at the middle: {why}", size=8, color=GREY, va="center",
+            transform=panel.get_yaxis_transform(),
+        )  # fmt: skip
         return
     ends = ((0, effect.low, PALETTE[0], row - 0.17), (len(axis.parts) - 1, effect.high, PALETTE[1], row + 0.17))
     for part, change, colour, y in ends:
@@ -545,7 +547,7 @@ def _tornado_row(panel: Axes, row: int, effect: Effect) -> None:
             continue  # the end is the middle
         if not change.known:
             panel.text(
-                0.01, y, f"{axis.called(part)}: unknown, too many boxes have not arrived", size=7.5, color=colour,
+                0.01, y, f"{axis.called(part)}: unknown, {why}", size=7.5, color=colour,
                 va="center", transform=panel.get_yaxis_transform(),
             )  # fmt: skip
             continue

@@ -19,7 +19,7 @@ from sim.scenario.sources import shares_of_each
 from sim.show.progress import remaining
 from sim.show.tables import plain_table
 from sim.sweeps.effects import Interval, effects, level_text
-from sim.sweeps.outcomes import unit_of
+from sim.sweeps.outcomes import unit_of, why_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -333,7 +333,9 @@ def _estimates(result: SweepResult) -> str:
         values = [told(Interval(*by_name.loc[name, ["value", "low", "high"]])) for name in outcomes]
         rows.append([*(_shown(first[name]) for name in names), *values])
     more = frame["point"].nunique() - len(rows)
-    said = "Mean ± half of its 95 % interval; unknown: so many boxes have not arrived that it cannot be told."
+    unknown = frame.loc[frame["value"].isna() & frame["outcome"].isin(outcomes), "outcome"].unique()
+    whys = f"; unknown: {'; '.join(dict.fromkeys(map(why_unknown, unknown)))}" if len(unknown) else ""
+    said = f"Mean ± half of its 95 % interval{whys}."
     return f"{_table(heads, rows)}\n\n{f'… and {more:,} more points: see `estimates.csv`. ' if more else ''}{said}"
 
 

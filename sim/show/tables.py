@@ -18,6 +18,7 @@ from rich.text import Text
 
 from sim.scenario.sources import shares, shares_of_each
 from sim.study.atlas import atlas_of
+from sim.study.costs import NONE, REASONS, UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,6 +143,7 @@ def costs_table(result: Result, flows: Sequence[str] = (), width: int = 120) -> 
             parts.append(table)
             if flows:
                 parts.append(Padding(_stages_of_costs(result, row), (0, 0, 1, 2)))
+        parts += [Padding(line, (0, 0, 0, 2)) for line in _why_unknown(rows)]
         labels = {(row["flow"], row["route"]): row["label"] for row in rows}
         own = even[(even["origin"] == rows[0]["origin"]) & (even["destination"] == rows[0]["destination"])]
         parts += [Padding(line, (0, 0, 0, 2)) for line in _even(own, labels)]
@@ -188,7 +190,7 @@ def _stages_of_costs(result: Result, row: Mapping[Any, Any]) -> Table:
         gap=1,
     )
     costs, gases = of_route(result.costs(), row), of_route(result.emissions(), row)
-    rows = [(part["order"], 0, part) for part in costs.to_dict("records") if part["usd"] >= 0.5 or not part["known"]]
+    rows = [(part["order"], 0, part) for part in costs.to_dict("records") if not (part["usd"] < 0.5 and part["known"])]
     rows += [(part["order"], 1, part) for part in gases.to_dict("records")]
     before = ""
     for _, emitted, part in sorted(rows, key=lambda found: found[:2]):
@@ -213,6 +215,16 @@ def _basis(part: Mapping[Any, Any]) -> str:
     return f"{part['factor']}: {100 * part['load_factor']:.0f} %, {100 * part['empty_running']:.0f} %; {said}"
 
 
+def _why_unknown(rows: Sequence[Mapping[Any, Any]]) -> Iterator[Text]:
+    """The routes with a figure that is unknown, by reason."""
+    told: dict[str, list[str]] = {}
+    for row in rows:
+        if found := "; ".join(dict.fromkeys(row[name] for name in REASONS if row[name])):
+            told.setdefault(found, []).append(row["label"])
+    for reason, labels in told.items():
+        yield Text(f"? unknown, {reason}: {' · '.join(labels)}", style="dim")
+
+
 def _even(pairs_of_routes: pd.DataFrame, labels: Mapping[tuple[str, str], str]) -> Iterator[Text]:
     """For each pair of routes the value of time from which on the faster one is the better; the others in short."""
     rest: dict[str, list[str]] = {}
@@ -225,7 +237,7 @@ def _even(pairs_of_routes: pd.DataFrame, labels: Mapping[tuple[str, str], str]) 
         if math.isfinite(found["low"]):
             text.append(f" ({found['low']:,.0f} to {found['high']:,.0f})", style="dim")
         yield text
-    words = {"none: dominated": "No break-even, the first is faster and no dearer"}
+    words = {NONE: "No break-even, the first is faster and no dearer", UNKNOWN: "Break-even unknown"}
     for verdict, told in rest.items():
         yield Text(f"{words.get(verdict, verdict.capitalize())}: {' · '.join(told)}", style="dim")
 
@@ -238,8 +250,6 @@ def _cost_notes(costs: pd.DataFrame, flows: Sequence[str]) -> list[Text]:
     ]
     if (costs["unfinished"] > 0).any():
         notes.append("≥ at least: some boxes had not arrived at the end; days and value of time so far")
-    if costs[["cost", "wtw"]].isna().any(axis=None):
-        notes.append("? unknown: a leg has no price or no emission factor in the scenario")
     if not flows:
         notes.append("The stages of a flow: --flow FLOW")
     return [Text(note, style="dim") for note in notes]

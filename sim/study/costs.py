@@ -29,6 +29,7 @@ STAGE = [*KEY, "order", "stage", "kind"]
 PAIR = ["origin", "destination", "flow", "route", "other_flow", "other_route"]
 BREAK_EVEN = [*PAIR, "usd_more", "days_less", "value", "low", "high", "verdict"]
 AT, NONE, OPEN, UNKNOWN = "break even", "none: dominated", "not separated", "unknown"
+REASONS = ["cost_unknown", "emissions_unknown"]
 
 
 def stage_costs(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -51,7 +52,7 @@ def route_totals(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a replication, flow and route with the columns TOTALS: USD a TEU by kind, what is paid in all (`cost`),
     that with the value of time (`generalised`), days, kg CO2e a TEU and g a t km.
 
-    NaN: unknown, as a leg has no price or no factor, or the replication no box.
+    NaN: unknown; `reasons` tells why.
     """
     by = ["replication", *KEY]
     table = frames["routes"].set_index(by)
@@ -71,6 +72,32 @@ def route_totals(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         table[name] = kg / table["unit_teu"]
         table[f"{name}_g_tkm"] = 1000 * kg / activity
     return table.reset_index()
+
+
+def reasons(totals: pd.DataFrame) -> pd.DataFrame:
+    """One row a flow and route of `route_totals`: why its USD and days are unknown (`cost_unknown`), and why its
+    emissions are; empty where they are known.
+
+    What one replication does not know makes the whole unknown, since a mean of the others would be one of the lucky.
+    """
+    import pandas as pd
+
+    rows = [(*key, *_reasons(runs)) for key, runs in totals.groupby(KEY, sort=False)]
+    return pd.DataFrame(rows, columns=[*KEY, *REASONS])
+
+
+def _reasons(runs: pd.DataFrame) -> tuple[str, str]:
+    """Of one flow and route, a row a replication."""
+    if (runs["unit_teu"] == 0).any():
+        return ("the cargo is not counted in TEU",) * 2
+    cost = ["a leg has no price"] if runs["freight"].isna().any() else []
+    for what, without in (
+        ("no box was released", runs["boxes"] == 0),
+        ("nothing went by a chartered service", runs["charter"].isna()),
+    ):
+        some = f" of {without.sum()} of {len(runs)} replications" if not without.all() else ""
+        cost += [f"{what} in the measured time{some}"] if without.any() else []
+    return "; ".join(cost), "a leg has no emission factor" if runs["wtw"].isna().any() else ""
 
 
 def bool_all(known: pd.Series[bool]) -> bool:

@@ -13,7 +13,7 @@ from sim._version import __version__
 from sim.measure.emissions import BASIS
 from sim.scenario.sources import grades
 from sim.study.atlas import Atlas, atlas_of
-from sim.study.costs import STAGE, TOTALS, break_even, route_totals, stage_costs, stage_emissions
+from sim.study.costs import STAGE, TOTALS, break_even, reasons, route_totals, stage_costs, stage_emissions
 from sim.study.errors import BadStudyError, StudyError
 from sim.study.plain import record, records
 from sim.study.replicate import Failure, OnDone, replicate
@@ -157,11 +157,12 @@ class Result:
         """One row per flow and route: USD a TEU by kind, what is paid in all (`cost`, and `cost_per_t`), that with the
         time value of the goods (`generalised`), mean days, kg CO2e a TEU and g a t km, each with its interval.
 
-        NaN: unknown, as a leg has no price or factor. `days`, and with them the time value, are lower bounds where
-        boxes have not arrived (`unfinished`).
+        NaN: unknown, for what `cost_unknown` and `emissions_unknown` say, as that a leg has no price or that there was
+        no box in some replication. `days`, and with them the time value, are lower bounds where boxes have not arrived
+        (`unfinished`).
         """
         totals = route_totals(self.frames)
-        return self._over_replications(totals, ROUTE[:-2], [*TOTALS, "unfinished"])
+        return self._over_replications(totals, ROUTE[:-2], [*TOTALS, "unfinished"]).merge(reasons(totals), on=KEY)
 
     def break_even(self) -> pd.DataFrame:
         """The value of time at which two routes of one pair of places cost the same: see `sim.study.costs`."""

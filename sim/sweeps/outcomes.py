@@ -47,6 +47,14 @@ FACILITY_FIGURES: dict[str, tuple[str, str, str]] = {
     "wait": ("mean_wait_h", "h", "mean wait"),
 }
 FIGURES = ROUTE_FIGURES | FACILITY_FIGURES
+WHY_UNKNOWN = {  # in some run; what is not here is unknown for want of a box alone
+    **dict.fromkeys(
+        ("transit.p10", "transit.p50", "transit.p90"), "too many boxes have not arrived, or there was none"
+    ),
+    **dict.fromkeys(("promise.within", "promise.late"), "no time is published, or there was no box"),
+    **dict.fromkeys(("cost", "generalised"), "no price a TEU, or there was no box or no sailing"),
+    "emissions": "no emission factor, or cargo that is not counted in TEU",
+}
 FORM = re.compile(r"\s*(?P<name>[\w.]+)\s*(?:\[\s*(?P<first>[^\]/]+?)\s*(?:/\s*(?P<second>[^\]]+?)\s*)?\])?\s*")
 EXAMPLE = "transit.p90[xian-istanbul/middle-btk]"
 
@@ -99,6 +107,11 @@ def possible(outcome: Outcome, network: Network) -> list[str]:
 def unit_of(column: str) -> str:
     """The unit of a column."""
     return FIGURES[column.partition("[")[0]][1]
+
+
+def why_unknown(column: str) -> str:
+    """What keeps a figure from being known where it is not."""
+    return WHY_UNKNOWN.get(column.partition("[")[0], "there was no box")
 
 
 def describe(column: str) -> str:

@@ -199,9 +199,29 @@ def test_without_a_line_it_is_said_where_the_promise_is_kept(
 def test_what_is_unknown_is_shown_as_unknown(made: Callable[..., SweepResult]) -> None:
     result = made(lambda levels, r: (math.nan if levels["ships"] == 1 and r == 0 else 9, 1, 1), SHIPS + WAIT)
     assert drawn(plot_heat_map(result)).count("unknown") == 3
-    assert "1: unknown, too many boxes have not arrived" in drawn(plot_tornado(result))
+    assert "1: unknown, too many boxes have not arrived, or there was none" in drawn(plot_tornado(result))
     drawn(plot_response(result))
     assert "Left out, as a figure is unknown: 3 of " in " ".join(drawn(plot_trade_off(result)))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (P90, "too many boxes have not arrived, or there was none"),
+        (USD, "no price a TEU, or there was no box or no sailing"),
+        (CO2E, "no emission factor, or cargo that is not counted in TEU"),
+    ],
+)
+def test_each_figure_is_unknown_for_its_own_reason(made: Callable[..., SweepResult], outcome: str, why: str) -> None:
+    result = made(lambda levels, _: [math.nan if levels["ships"] == 1 else 9.0] * 3, SHIPS + WAIT).asking([outcome])
+    for figure in (plot_heat_map(result, outcome), plot_response(result, outcome), plot_tornado(result, outcome)):
+        assert f"unknown, {why}" in " ".join(" ".join(drawn(figure)).split())
+    assert f"interval; unknown: {why}." in sweeps.page(result, [])
+
+
+def test_a_tornado_without_a_middle_says_why(made: Callable[..., SweepResult]) -> None:
+    result = made(lambda levels, _: [math.nan] * 3, SHIPS).asking([USD])
+    assert "unknown at the middle: no price a TEU, or there was no box or no sailing" in drawn(plot_tornado(result))
 
 
 def test_plots_that_a_sweep_does_not_allow_are_refused(made: Callable[..., SweepResult]) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import math
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.text import Text
+from rich.console import Console
 
 import sim
 from sim.measure.emissions import emission_frame
 from sim.model import simulate
 from sim.network import build
+from sim.show.tables import costs_table
 
 PRICED = """\
 extends: small.yaml
@@ -203,6 +209,93 @@ def test_a_leg_without_a_price_makes_the_route_unknown_not_cheap(priced, corrido
     assert "a leg has no price" in shown.output
 
 
+CHARTERED = ("--set", "services.feeder.freight=null", "--set", "fleets.feeders.charter=7000 USD/d")
+WAYS = ("trade/over", "trade/around", "returns/over", "returns/around")
+NO_BOX, SOME = "no box was released in the measured time", "of 1 of 2 replications"
+NO_SAILING = "nothing went by a chartered service in the measured time"
+NO_PRICE, NO_FACTOR, NO_TEU = (
+    "a leg has no price", "a leg has no emission factor", "the cargo is not counted in TEU"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "costs", "emissions"),
+    [
+        (["run.length=2 d"], {"trade/over": f"{NO_BOX} {SOME}", "trade/around": NO_BOX}, {}),
+        (["run.length=1 h"], dict.fromkeys(WAYS, NO_BOX), {}),
+        (
+            ["run.length=2 d", "links.junction-market={freight: null, factor: null}"],
+            {"trade/over": f"{NO_BOX} {SOME}", "trade/around": f"{NO_PRICE}; {NO_BOX}", "returns/around": NO_PRICE},
+            {"trade/around": NO_FACTOR, "returns/around": NO_FACTOR},
+        ),
+        (
+            ["run.length=12 h", *CHARTERED[1::2]],
+            {"trade/over": f"{NO_BOX}; {NO_SAILING} {SOME}", "trade/around": NO_BOX}
+            | {"returns/over": f"{NO_SAILING} {SOME}", "returns/around": f"{NO_BOX} {SOME}"},
+            {},
+        ),
+        (["run.length=20 d", "cargo.box.teu=0"], dict.fromkeys(WAYS, NO_TEU), dict.fromkeys(WAYS, NO_TEU)),
+        (["run.length=20 d"], {}, {}),
+    ],
+)
+def test_what_is_unknown_tells_why(priced, documented, change, costs, emissions):
+    """In the JSON, the table and the pictures, for each flow and route; and what is known has no reason."""
+    result = sim.simulate(sim.load(priced, set=change), replications=2, workers=1)
+    found = result.costs_json()
+    documented("cost", found)
+    for name, figures, told in (
+        ("cost_unknown", ("generalised", "days", "cost"), costs),
+        ("emissions_unknown", ("wtw", "ttw", "wtw_g_tkm"), emissions),
+    ):
+        assert {f"{row['flow']}/{row['route']}": row[name] for row in found["routes"] if row[name]} == told
+        for row in found["routes"]:
+            assert (row[figures[0]] is None) == bool(row[name])
+            assert row[name] or None not in [row[figure] for figure in figures]
+
+    fewest = result.frames["routes"].groupby(["flow", "route"])["boxes"].min()
+    for row in found["routes"]:
+        assert NO_TEU in costs.values() or (NO_BOX in row["cost_unknown"]) == (fewest[row["flow"], row["route"]] == 0)
+
+    table = printed(costs_table(result))
+    for route, title in (("over", "Over the sea"), ("around", "Around the sea")):
+        said = {way: [own[way] for own in (costs, emissions) if way in own] for way in WAYS if way.endswith(route)}
+        for reason in ("; ".join(dict.fromkeys(one)) for one in said.values() if one):
+            assert re.search(rf"\? unknown, {re.escape(reason)}: ([^?:]+ · )?{title}", table)
+    assert (NO_PRICE in table) == any(NO_PRICE in reason for reason in costs.values())
+    assert ("? unknown" in table) == bool(costs or emissions)
+
+    for figure, told in ((result.plot_costs(), costs), (result.plot_emissions(), emissions)):
+        drawn = [" ".join(text.split()) for text in words(figure) if "unknown" in text]
+        assert sorted(drawn) == sorted(f"unknown: {reason}" for reason in told.values())
+    left_out = f"Left out, as unknown: {len({*costs, *emissions})} of 4."
+    assert any(left_out in text for text in words(result.plot_trade_off())) == bool(costs)
+
+
+def printed(table):
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(table)
+    return " ".join(console.file.getvalue().split())
+
+
+def words(figure):
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+def test_what_is_known_without_a_box_is_told(priced, corridor, folder):
+    """Freight, moves and fees follow from the way; storage and the value of time are unknown, and not left out."""
+    free = [word for port in ("east", "west") for word in ("--set", f"ports.{port}-port.charges.storage=null")]
+    shown = corridor("cost", "priced.yaml", "-n", 2, "--flow", "trade", "--set", "run.length=1 h", *free)
+    assert shown.exit_code == 0
+    over = next(line.split() for line in shown.stdout.splitlines() if line.startswith("Over the sea"))
+    assert over[3:7] == ["995", "100", "?", "?"]  # (540 + 800 + 250 + 2 × 180 + 40) / 2 USD a TEU
+    borne = [line.split()[-1] for line in shown.stdout.splitlines() if "owner of the goods" in line]
+    assert set(borne) == {"?"}
+    routes = pd.read_csv(folder / "results" / "priced" / "costs" / "route-costs.csv")
+    assert set(routes["cost_unknown"]) == {NO_BOX}
+    figure = sim.simulate(sim.load(priced, set=["run.length=1 h", *free[1::2]]), replications=1).plot_costs()
+    assert "paid 995" in words(figure)
+
+
 def test_break_even_is_where_both_routes_cost_the_same(priced, corridor_json):
     """With the value of time that is found, the generalised costs are equal in the mean."""
     dear = ("--set", "links.hub-junction.freight=0.8 USD/(TEU km)")
@@ -282,7 +375,6 @@ def test_time_as_a_share_of_the_goods_worth(priced):
 
 
 NUMBERLESS = ("--set", "fleets.trains-east.train_sets=unlimited", "--set", "fleets.trains-east.charter=9 USD/d")
-CHARTERED = ("--set", "services.feeder.freight=null", "--set", "fleets.feeders.charter=7000 USD/d")
 
 
 def test_a_charter_is_borne_by_what_sails(priced, corridor_json, folder):

@@ -147,6 +147,13 @@ def test_a_closed_month_is_the_one_in_which_the_promise_fails_most(tmp_path: Pat
     assert row["week_separated"]
 
 
+def test_a_promise_without_any_box_is_unknown(corridor: Corridor) -> None:
+    done = corridor("promise", "small.yaml", "-n", 2, "--set", "run.length=1 h")
+    assert done.exit_code == 0, done.output
+    (line,) = {" ".join(line.split()) for line in done.stdout.splitlines() if line.startswith("Over the sea")}
+    assert line == "Over the sea 4–8 ? ? none"
+
+
 def test_corridor_promise_prints_saves_and_tells(folder: Path, corridor: Corridor) -> None:
     done = corridor("promise", "small.yaml", "-n", 2, *ONE)
     assert done.exit_code == 0, done.output
