@@ -117,7 +117,8 @@ def _deferred_interrupt(on_stop: Callable[[], None] | None) -> Iterator[Callable
 class _Worker(Generic[J]):
     process: multiprocessing.process.BaseProcess
     connection: Connection
-    ready: bool = False  # it has started, and is at its job
+    there: bool = False  # it has started, and was told what it needs and its job
+    ready: bool = False  # it is at its job
     job: J | None = None
     last: J | None = None
     due: float = float("inf")  # when its job has taken too long, on the monotonic clock
@@ -202,8 +203,9 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
     def _send(self, worker: _Worker[J], job: J) -> bool:
         """Hand a job over; False if the process was killed while it was idle."""
         worker.job = job
-        if worker.ready:
-            self._set_limit(worker)
+        if not worker.there:  # it will be told when it says that it is: it may never be
+            return True
+        self._set_limit(worker)
         try:
             worker.connection.send(job)
         except OSError:
@@ -228,6 +230,9 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
         job = worker.job
         try:
             sent = worker.connection.recv_bytes()
+            if not worker.there:
+                worker.connection.send_bytes(self._state)
+                worker.connection.send(job)
         except (EOFError, OSError):
             code = self._lay_off(worker, GRACE)
             self._killed[job] += 1
@@ -237,7 +242,10 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
             if not worker.ready:  # which is no fault of the job
                 raise OSError(None, f"processes end as they start (exit code {code})") from None
             return [(job, Mishap(f"its process was killed twice (exit code {code}); too little memory?", ""))]
-        if not sent:
+        if not worker.there:
+            worker.there = True
+            return []
+        if not worker.ready:
             worker.ready = True
             self._set_limit(worker)  # not before: a job is not to pay for the start of its process
             return []
@@ -264,7 +272,7 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
     def _start(self) -> _Worker[J]:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._work, self._state, self._needs), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self._work, self._needs), daemon=True)
         try:
             with _sheltered_start(self._work):
                 process.start()
@@ -317,14 +325,17 @@ def _sheltered_start(work: Callable[..., object]) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, work: Callable[[Any, Any], Any], packed: bytes, needs: Sequence[str]) -> None:
-    """The life of a process: one job after the other, until nobody is there to give one."""
+def _serve(connection: Connection, work: Callable[[Any, Any], Any], needs: Sequence[str]) -> None:
+    """The life of a process: it is told the state, then one job after the other, until nobody is there to give one. The
+    state is not among the arguments: a parent that writes more of them than fit into a pipe to a process that has
+    died waits for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; and where signals cannot be blocked
     threading.Thread(target=_follow_parent, daemon=True).start()
-    state = pickle.loads(packed)
-    for name in needs:
-        import_module(name)
     try:
+        connection.send_bytes(b"")  # it is there
+        state = pickle.loads(connection.recv_bytes())
+        for name in needs:
+            import_module(name)
         connection.send_bytes(b"")  # ready
         while True:
             connection.send_bytes(pickled(attempt(work, state, connection.recv())))

@@ -325,6 +325,23 @@ def test_where_a_process_cannot_be_started_the_others_do_all(monkeypatch: pytest
         all_done(crew, [1])
 
 
+NONE_STARTS = """
+import multiprocessing
+from sim.study.crew import Processes, carry_out
+from tests.sweeps import tasks
+multiprocessing.get_context("spawn").set_executable("/bin/false")
+numbers = iter([1])
+with Processes(tasks.square, b"x" * 1_000_000, 2) as crew:  # more than goes into a pipe
+    carry_out(crew, lambda _: next(numbers, None), print)
+"""
+
+
+def test_processes_that_end_as_they_start_are_not_waited_for() -> None:
+    command = [sys.executable, "-c", NONE_STARTS]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert "OSError: [Errno None] processes end as they start (exit code 1)" in found.stderr
+
+
 def test_a_keep_that_raises_leaves_no_process_behind() -> None:
     def keep(job: int, outcome: object) -> None:
         raise RuntimeError("the disk is full")
