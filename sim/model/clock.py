@@ -27,14 +27,19 @@ class Clock(simpy.Environment):
     They go on by hour; in one hour first who was called up, then who was called for it, in the order of the calls."""
 
     _queue: list[tuple[float, int, int, Actor]]  # type: ignore[assignment]
+    now: float = 0.0  # SimPy's is a property, which takes a call
     acting: Actor  # who goes on in this moment
     watch: Callable[[Actor], None] | None = None  # told of each who went on
+
+    def __init__(self, begin: float) -> None:
+        super().__init__(begin)
+        self.now = begin
 
     def go(self, until: float) -> None:
         """All that happens before this hour: one actor after the other goes on, and tells what it waits for."""
         queue, numbers, watch = self._queue, self._eid, self.watch
         while queue and queue[0][0] < until:
-            self._now, _, number, actor = queue[0]
+            self.now, _, number, actor = queue[0]
             if number != actor.due:
                 heappop(queue)  # it was called for another hour since
                 continue
@@ -60,7 +65,7 @@ class Clock(simpy.Environment):
     def call_up(self, actor: Actor) -> None:
         """An actor who waits goes on in this moment, before all who were called for it."""
         actor.due = number = next(self._eid)
-        heappush(self._queue, (self._now, URGENT, number, actor))
+        heappush(self._queue, (self.now, URGENT, number, actor))
 
 
 class Actor:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from math import isnan
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.grid import GRID, Floats, Hours, Ids
-from sim.model.kernels import APART, NEAR, pack
+from sim.model.kernels import APART, NEAR, pack, packed_while
 
 if TYPE_CHECKING:
     from sim.model.kernels import Batch
@@ -317,12 +316,8 @@ class Recorder:
 
     def _pack_uses(self) -> None:
         """Those before the first that is not over."""
-        over = 0
-        for claim in self.uses:
-            if isnan(claim[RELEASED]):
-                break
-            self._uses.fresh += PACK_USE(*claim)
-            over += 1
+        over, rows = packed_while(self.uses, RELEASED)
+        self._uses.fresh += rows
         del self.uses[:over]
 
     def keep(self, delays: Floats) -> int:

@@ -5,11 +5,13 @@ The compiled program has kernels.pyx in the place of this module: the same funct
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain, compress, repeat
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ __all__ = [
     "insert",
     "of_blocks",
     "pack",
+    "packed_while",
     "reached",
 ]
 
@@ -201,3 +204,16 @@ def pack(
         used += len(after)
     shape = len(columns), len(sizes)
     return (first.reshape(shape), kind.reshape(shape), shift.reshape(shape)), used, used_apart
+
+
+def packed_while(rows: list[list[float]], known: int) -> tuple[int, bytes]:
+    """How many rows from the first on have this one of their numbers, which is NaN if it is not known; and all numbers
+    of these, as bytes."""
+    numbers: list[float] = []
+    count = 0
+    for row in rows:
+        if isnan(row[known]):
+            break
+        numbers += row
+        count += 1
+    return count, array("d", numbers).tobytes()

@@ -4,7 +4,9 @@
 `make fast` puts it in the place of kernels.py.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from libc.math cimport isnan
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free as c_free, malloc
 
@@ -208,13 +210,11 @@ def bisect_right(object hours, double hour, cnp.npy_intp low, cnp.npy_intp high)
 
 def reached(list lots, double room, bint over):
     cdef int n = len(lots), i, first
-    cdef double* at[FEW]
-    cdef double* behind[FEW]
-    cdef double space[FEW]
+    cdef double** at = <double**>malloc(n * sizeof(double*))
+    cdef double** behind = <double**>malloc(n * sizeof(double*))
+    cdef double* space = <double*>malloc(n * sizeof(double))
     cdef double filled = 0.0, hour
     cdef cnp.npy_intp head, count
-    if n > FEW:
-        raise ValueError(f"{n} queues of one kind of cargo are too many")
     for i in range(n):
         ready, head, count, width = lots[i]
         at[i] = <double*>cnp.PyArray_DATA(<cnp.ndarray>ready) + head
@@ -225,13 +225,18 @@ def reached(list lots, double room, bint over):
         for i in range(n):
             if at[i] < behind[i] and (first < 0 or at[i][0] < at[first][0]):
                 first = i
+        hour = INF
         if first < 0:
-            return INF
+            break
         hour = at[first][0]
         at[first] += 1
         filled += space[first]
         if filled > room or (not over and filled == room):
-            return hour
+            break
+    c_free(at)
+    c_free(behind)
+    c_free(space)
+    return hour
 
 
 def by_traffic(cnp.ndarray orders, object ids, object ready):
@@ -394,3 +399,19 @@ def heapreplace(list queue, tuple event):
     cdef tuple first = queue[0]
     sink(queue, event)
     return first
+
+
+def packed_while(list rows, Py_ssize_t known):
+    cdef Py_ssize_t i, k, count = 0, width = len(<list>rows[0]) if rows else 0
+    cdef list row
+    for row in rows:
+        if isnan(<double>row[known]):
+            break
+        count += 1
+    cdef bytes numbers = PyBytes_FromStringAndSize(NULL, count * width * sizeof(double))
+    cdef double* to = <double*>PyBytes_AS_STRING(numbers)
+    for i in range(count):
+        row = rows[i]
+        for k in range(width):
+            to[i * width + k] = <double>row[k]
+    return count, numbers

@@ -90,6 +90,7 @@ class Halt:
     stock: Stock
     lane: Lane  # at the stock
     stretches: tuple[Stretch, ...]  # the way to the other stop
+    links: int  # of all these
     yards: bool  # there are some here
     entering: Closures  # of the terminal where they hold up the phase, else always open
     leaving: Closures
@@ -125,6 +126,7 @@ class Line:
         berths = terminal.berths[stop.berth]
         weather = berths.weather or terminal.weather
         stock = world.stocks[place, self.fleet.service]
+        stretches = self._stretches(world, service, place)
         idle = [world.times.begin] * berths.cranes
         cranes = world.cranes.setdefault((place, stop.berth), idle) if berths.shared else None
         return Halt(
@@ -138,7 +140,8 @@ class Line:
             world.pools[place, stop.berth],
             stock,
             stock.lane(self.accepts),
-            self._stretches(world, service, place),
+            stretches,
+            sum([len(stretch.delays) for stretch in stretches]),
             bool(terminal.yards),
             closures if weather.enter == "do-not-start" else ALWAYS_OPEN,
             closures if weather.leave == "do-not-start" else ALWAYS_OPEN,
@@ -242,9 +245,9 @@ class FleetDraws:
             return self._values(names, key, law, hours, count)
 
         late, begin = lay_out_voyages(self._recorder, halt, drawn, (len(names), count))
-        links = sum([len(stretch.delays) for stretch in halt.stretches])
+        of_each = count * halt.links  # numbers that the recorder keeps
         return [
-            zip(voyages, range(begin + n * count * links, begin + (n + 1) * count * links, links), strict=True)
+            zip(voyages, range(begin + n * of_each, begin + (n + 1) * of_each, halt.links), strict=True)
             for n, voyages in enumerate(late.tolist())
         ]
 
@@ -278,7 +281,7 @@ def cargo_draws(recorder: Recorder, line: Line, traffic: Traffic, block: int) ->
         if known not in line.voyages:
             line.voyages[known] = lay_out_voyages(recorder, halt, drawn, (traffic.count // traffic.flow.block,))
         late, begin = line.voyages[known]
-        return late[block].tolist(), begin + block * sum([len(stretch.delays) for stretch in halt.stretches])
+        return late[block].tolist(), begin + block * halt.links
 
     def drawn(key: str, law: Variate, hours: float) -> Floats:
         return traffic.per_block(f"{name}/{key}", law, hours)

@@ -56,7 +56,7 @@ class World:
         self.replication = replication
         self.times = Times(run.start, snap(-run.warm_up), snap(run.length + run.run_out))
         self.streams = Streams(run.seed, replication)
-        self.env = Clock(initial_time=self.times.begin)
+        self.env = Clock(self.times.begin)
         self.places = list(model.places)
         self.place_number = {p: i for i, p in enumerate(self.places)}
         self.links = list(model.links)

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(__file__).with_name("journals.py")
+HERE = Path(__file__).parent
 LENGTHS = {"benchmarks/reference-corridor-ferries.yaml": "40 d", "scenarios/baseline-2024.yaml": "20 d"}
 
 
@@ -41,12 +41,13 @@ def installed(tmp_path: Path) -> Path:
 
 def test_the_compiled_model_is_the_same_to_the_bit(installed: Path) -> None:
     assert not list((ROOT / "sim").rglob(f"*{EXTENSION_SUFFIXES[0]}"))  # which would hide an edit of the source
+    assert run(installed, str(HERE / "both_kernels.py"), str(ROOT / "sim" / "model" / "kernels.py")) == "the same\n"
     words: list[str] = []
     for file in sorted((ROOT / "tests" / "oracles").glob("*.yaml")):
         words += [str(file), "run.length=30 d", "run.run_out=5 d", "--"]
     for name, length in LENGTHS.items():
         words += [str(ROOT / name), f"run.length={length}", "--"]
-    plain, fast = [json.loads(run(package, str(SCRIPT), *words)) for package in (ROOT, installed)]
+    plain, fast = [json.loads(run(package, str(HERE / "journals.py"), *words)) for package in (ROOT, installed)]
     assert not plain.pop("compiled")
     assert fast.pop("compiled")
     assert Path(plain.pop("code")) == ROOT / "sim" / "model" / "world.py"
