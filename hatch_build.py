@@ -1,7 +1,7 @@
 """Build hook: a standard wheel carries the scenario library; an editable install reads it in place.
 
-With CORRIDOR_COMPILE=1 in the environment a standard wheel also carries the model as mypyc compiles it, for this Python
-and this kind of machine, beside its sources. `make fast` does so.
+With CORRIDOR_COMPILE=1 in the environment a standard wheel also carries the model as mypyc and Cython compile it, for this
+Python and this kind of machine, beside its sources. `make fast` does so.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+NOT_BY_MYPYC = "__init__.py", "kernels.py"  # the latter has kernels.pyx in its place
 # What the model imports is read for its types; what these import is not, which would take most of the time.
-NOT_COMPILED = "__init__.py", "kernels.py"  # kernels.pyx takes the place of the latter
 MYPY = """
 [mypy]
 cache_dir = {folder}/cache
@@ -63,7 +63,7 @@ class ScenarioLibrary(BuildHookInterface):
             self.app.abort(f"To compile the model Cython, mypy and setuptools are needed where it is built: {missing}.")
         config = folder / "mypy.ini"
         config.write_text(MYPY.format(folder=folder))
-        sources = sorted(str(path) for path in Path("sim", "model").glob("*.py") if path.name not in NOT_COMPILED)
+        sources = sorted(str(path) for path in Path("sim", "model").glob("*.py") if path.name not in NOT_BY_MYPYC)
         with redirect_stdout(StringIO()) as said:  # remarks; errors are among them
             try:
                 extensions = mypycify(
