@@ -1,7 +1,7 @@
 """Build hook: a standard wheel carries the scenario library; an editable install reads it in place.
 
-With CORRIDOR_COMPILE=1 in the environment a standard wheel also carries the model as mypyc and Cython compile it, for this
-Python and this kind of machine, beside its sources. `make fast` does so.
+With CORRIDOR_COMPILE=1 in the environment a standard wheel also carries the model, compiled by mypyc and Cython for
+this Python and this kind of machine, beside its sources. `make fast` does so.
 """
 
 from __future__ import annotations
