@@ -328,6 +328,7 @@ def check_priced(network: Network, flows: Sequence[str]) -> None:
     """Refuse what would be an empty table: flows that are not compared, a scenario without prices."""
     from sim.study.why import chosen
 
+    chosen(network)
     for flow in flows:
         chosen(network, flow)
     carriers = [*network.model.links.values(), *network.model.services.values()]
@@ -377,8 +378,10 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
     from sim.study.plain import records
     from sim.study.promise import promises
     from sim.study.result import measured
+    from sim.study.why import chosen
 
     with asked([file], changes, "-promise", **how) as study:
+        chosen(study.networks[0])
         (result,) = study.run(measured)
         table = promises(result)
         summary = about(result) | {"promises": records(table)}

@@ -33,7 +33,8 @@ def emission_frame(network: Network) -> pd.DataFrame:
 
     `factor` is the id of the emission factor, `source` and `grade` those of its well-to-wheel figure, `load_factor` and
     `empty_running` those that are reckoned with; of a hub the first and the last two are empty or NaN. `known` is False
-    where the scenario has no factor for the km of a leg: these count with 0 kg.
+    where the scenario has no factor for the km of a leg, and then `factor` is empty, or where that of a leg or hub says
+    nothing of this cargo, as g a t km of what weighs nothing: these count with 0 kg.
     """
     return pd.DataFrame(emission_rows(network), columns=list(EMISSIONS))
 
@@ -52,7 +53,7 @@ def _emissions(network: Network, way: Itinerary) -> Iterator[tuple[object, ...]]
             wtw, ttw = hop.charges.wtw, hop.charges.ttw
             direct = ttw.of(cargo) if ttw is not None else 0.0
             basis = ("", math.nan, math.nan, *_said(wtw))
-            yield hop.order, hop.stage, "hub", *basis, 0.0, wtw.of(cargo), direct, True
+            yield hop.order, hop.stage, "hub", *basis, 0.0, wtw.of(cargo), direct, wtw.amount(cargo) > 0
 
 
 def _leg(ride: Ride, cargo: Cargo) -> Iterator[tuple[object, ...]]:
@@ -66,7 +67,7 @@ def _leg(ride: Ride, cargo: Cargo) -> Iterator[tuple[object, ...]]:
         basis = (name, *conditions(factor, ride.service), *_said(factor.wtw))
         share = scaling(factor, ride.service) * km
         wtw, ttw = share * factor.wtw.of(cargo), share * factor.ttw.of(cargo)
-        yield ride.order, ride.stage, "leg", *basis, km * cargo.payload, wtw, ttw, True
+        yield ride.order, ride.stage, "leg", *basis, km * cargo.payload, wtw, ttw, factor.wtw.amount(cargo) > 0
 
 
 def _said(value: Quantity) -> tuple[str, str]:

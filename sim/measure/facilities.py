@@ -77,7 +77,7 @@ def _facilities(network: Network, journal: Journal, edges: Floats) -> Iterator[t
             "capacity": capacity,
             "utilisation": float(busy.sum() / (capacity * length)),
             "mean_queue": float(queue.sum() / length),
-            "mean_wait_h": float(np.mean((granted - requested)[asked])) if asked.any() else 0.0,
+            "mean_wait_h": _mean((granted - requested)[asked]),
         }
         yield row, busy, queue
 
@@ -210,4 +210,5 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
 
 
 def _mean(values: Floats) -> float:
+    """Unknown (NaN) without any value."""
     return float(values.mean()) if len(values) else float("nan")

@@ -25,6 +25,11 @@ from sim.model import Journal
 from sim.network import Network
 
 BIN_DAYS = 0.5
+ROUTES = (
+    *("flow", "title", "origin", "destination", "route", "direction", "cargo", "unit_teu", "unit_t"),
+    *("boxes", "teu", "unfinished", "share_unfinished", "mean", "p10", "p50", "p90"),
+    *("promise_low", "promise_high", "share_within", "share_late", "share_early"),
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,8 @@ def _transit_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, p
         named = {"flow": row["flow"], "route": row["route"]}
         bins.append(pd.DataFrame({**named, "day": filled * BIN_DAYS, "boxes": counts[filled]}))
     empty = pd.DataFrame({"flow": [], "route": [], "day": [], "boxes": []})
-    return pd.DataFrame(rows), pd.concat(bins, ignore_index=True) if bins else empty
+    routes = pd.DataFrame(rows, columns=list(ROUTES))
+    return routes, pd.concat(bins, ignore_index=True) if bins else empty
 
 
 def _transit(network: Network, journal: Journal) -> Iterator[tuple[dict[str, Any], np.ndarray]]:

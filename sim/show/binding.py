@@ -11,13 +11,14 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
-from sim.show.tables import facilities_table, foot_of, number, plain_table
+from sim.show.tables import NO_BOX, facilities_table, foot_of, number, plain_table
 from sim.study.binding import Binding, fleets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+NOTHING = "No box was released in the measured time: what one more would gain is unknown."
 LABELS, GAP, ROW = 3.2, 0.25, 0.28  # inches
 
 
@@ -45,6 +46,10 @@ def _gains_table(binding: Binding) -> RenderableType:
         f"Paired with the scenario as it is, {len(result.replications)} replications each; ± is half the 95 % "
         f"interval{_corrected(count)}. Not separated: the interval holds zero."
     ]
+    if not binding.boxes:
+        notes = [NOTHING]
+    if binding.gains["days"].isna().any():
+        notes.append(NO_BOX)
     if binding.left_out:
         notes.append(f"{binding.left_out} changes with less waiting were not tried; --top tries more.")
     ways = ", ".join(f"{flow} by {route}" for flow, route in binding.ways)
@@ -92,7 +97,9 @@ def plot_binding(binding: Binding) -> Figure:
     sheet = Sheet(
         binding.result,
         "What one more would gain",
-        f"Gain of each change with its 95 % interval{_corrected(len(rows))}. Hollow: not separated from zero.",
+        NOTHING
+        if not binding.boxes
+        else f"Gain of each change with its 95 % interval{_corrected(len(rows))}. Hollow: not separated from zero.",
         HEAD + ROW * max(len(rows), 1) + 0.45 + FOOT,
     )
     across = (WIDTH - LABELS - 0.2) / 2 - GAP

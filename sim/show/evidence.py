@@ -49,7 +49,7 @@ def evidence_table(found: Evidence, width: int = 120) -> RenderableType:
             Column("\nVerdict", width=7),
         )
         for one in found.of_kind(kind):
-            verdict = "inside" if one.verdict == "inside" else f"OUTSIDE\n{one.verdict}"
+            verdict = one.verdict if one.verdict in ("inside", "unknown") else f"OUTSIDE\n{one.verdict}"
             table.add_row(
                 Text(one.figure.title),
                 Text(one.figure.case, style="dim"),

@@ -86,6 +86,9 @@ def plot_stages(result: Result) -> Figure:
     for axes, rows in _stack(sheet, panels, name_at=0.2, right=0.3, label="mean transit time, days"):
         axes.set_xlim(0, 1.08 * longest)
         for top, entry in rows:
+            if not math.isfinite(entry["mean"]):
+                axes.text(0, top + 0.2, _unknown("no box in some replication"), size=7.5, color=GREY, va="center")
+                continue
             own = of_route(stages, entry)
             kinds = [_kind(stage) for stage in own["stage"]]
             shown |= set(kinds)

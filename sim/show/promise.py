@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sim.show.style import FOOT, HEAD, INK, PALE, WIDTH, Sheet, route_colours
-from sim.show.tables import foot_of, heading_of, number, pairs, plain_table, span
+from sim.show.tables import NO_BOX, foot_of, heading_of, number, pairs, plain_table, span
 from sim.study.promise import PERIODS, kept_by, promises
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ READING = "Kept: the box arrives no later than the end of the published time; on
 
 def promise_table(result: Result) -> RenderableType:
     """One row a flow and route with a published time, by pair of places."""
+    promised = promises(result)
     parts = [*heading_of(result, "95 % intervals"), _table(show_header=True)]
-    for pair, rows in pairs(result, promises(result)):
+    for pair, rows in pairs(result, promised):
         table = _table(show_header=False)
         for row in rows:
             table.add_row(
@@ -45,7 +46,8 @@ def promise_table(result: Result) -> RenderableType:
         "Worst month of release, and worst week by the date of its Monday: intervals hold for all months or weeks "
         "together; dim: not separated from the whole year."
     )
-    return Group(*parts, Text(f"\n{READING}\n{note}", style="dim"), *foot_of(result))
+    notes = [f"\n{READING}\n{note}", *([NO_BOX] if promised["kept"].isna().any() else [])]
+    return Group(*parts, *(Text(told, style="dim") for told in notes), *foot_of(result))
 
 
 def _table(*, show_header: bool) -> Table:
@@ -116,7 +118,8 @@ def _share(row: Mapping[Any, Any], name: str) -> Text:
 
 def _period(row: Mapping[Any, Any], name: str) -> Text:
     """The month or week in which least is kept."""
-    return Text(row[name] or "none", "" if row[f"{name}_separated"] else "dim italic")
+    none = "none" if math.isfinite(row[f"{name}_kept"]) else "?"
+    return Text(row[name] or none, "" if row[f"{name}_separated"] else "dim italic")
 
 
 def _then(row: Mapping[Any, Any], name: str) -> Text:

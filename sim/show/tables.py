@@ -32,6 +32,8 @@ ROOMY = 104  # columns from which the tables are set with more air
 BUSY = 0.85  # utilisation from which a facility is marked: queues grow fast beyond it
 MARK = f"▲ {100 * BUSY:.0f} % of the capacity or more"
 CAUSES_SHOWN = 2
+NO_BOX = "? unknown: there was no box in some replication"
+UNPAIRED = f"{NO_BOX}, or one of the scenarios has no such route or published time"
 
 
 def routes_table(result: Result, width: int = 120) -> RenderableType:
@@ -45,7 +47,7 @@ def routes_table(result: Result, width: int = 120) -> RenderableType:
             table = _days_table(width, show_header=False)
             table.add_row(*_days(row))
             own = of_route(causes, row)
-            waits = own[own["cause"] != "moving"].head(CAUSES_SHOWN)
+            waits = own[(own["cause"] != "moving") & own["days"].notna()].head(CAUSES_SHOWN)
             why = [_cause(result, cause) for cause in waits.to_dict("records")]
             parts += [table, Padding(Text(" · ".join(why), style="italic"), (0, 0, 0, 2))]
         if len(rows) > 1 and count > 1:
@@ -92,9 +94,8 @@ def facilities_table(result: Result, limit: int | None = 15) -> RenderableType:
         )
     left_out = len(facilities) - table.row_count
     more = f"; {left_out} less busy ones are left out here" if left_out else ""
-    return Group(
-        Text("Facilities\n", style="bold"), table, Text(f"▲ {100 * BUSY:.0f} % of the capacity or more{more}", "dim")
-    )
+    unasked = "\n? unknown: in some replication nothing asked for it" if facilities["mean_wait_h"].isna().any() else ""
+    return Group(Text("Facilities\n", style="bold"), table, Text(f"{MARK}{more}{unasked}", style="dim"))
 
 
 def differences_table(comparison: Comparison, width: int = 120) -> RenderableType:
@@ -115,7 +116,9 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
                 correlation = [Text(number(own[0]["correlation"], ".2f"))] if width >= ROOMY else []
                 table.add_row(_with_censoring(row), *(_difference(measure) for measure in own), *correlation)
             parts += [Text(pair), table]
-    notes = [
+    silent = ~(differences[["base_unfinished", "unfinished"]] > 0).any(axis=1)
+    notes = [Text(UNPAIRED, style="dim")] if differences.loc[silent, "difference"].isna().any() else []
+    notes += [
         Text(f"{other.scenario}: {note}", style=note.style)
         for other in comparison.results
         for note in (_warm_up(other), *(_target(found) for found in other.until))
@@ -196,8 +199,8 @@ def _stages_of_costs(result: Result, row: Mapping[Any, Any]) -> Table:
     for _, emitted, part in sorted(rows, key=lambda found: found[:2]):
         stage, before = Text(part["stage"] if part["stage"] != before else ""), part["stage"]
         if emitted:
-            kg = (number(part[name], ",.0f") for name in ("wtw", "ttw"))
-            g = number(part["wtw_g_tkm"], ".1f") if part["kind"] == "leg" else ""
+            kg = (number(part[name] if part["known"] else None, ",.0f") for name in ("wtw", "ttw"))
+            g = number(part["wtw_g_tkm"] if part["known"] else None, ".1f") if part["kind"] == "leg" else ""
             table.add_row(stage, "emissions", Text(_basis(part)), "", *kg, g)
         else:
             usd = number(part["usd"], ",.0f") if part["known"] else "no price"
@@ -208,7 +211,7 @@ def _stages_of_costs(result: Result, row: Mapping[Any, Any]) -> Table:
 def _basis(part: Mapping[Any, Any]) -> str:
     """What the emissions of a stage rest on."""
     if not part["known"]:
-        return "no factor"
+        return f"{part['factor'] or part['kind']}: does not count the cargo" if part["grade"] else "no factor"
     said = ", ".join(filter(None, (part["source"], part["grade"])))
     if not part["factor"]:
         return said
@@ -374,7 +377,7 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
             )
         )
     if summary["mean"].isna().any():
-        notes.append(Text("? unknown: there was no box in some replication", style="dim"))
+        notes.append(Text(NO_BOX, style="dim"))
     return [Text(), *notes, *foot_of(result)]
 
 
@@ -465,7 +468,7 @@ def _target(found: Precision) -> Text:
     scale, unit = (100, "% points") if percent else (1, "days")
     where = f"{found.flow}/{found.route}"
     if found.half_width is None:
-        return Text(f"{found.target}: NOT REACHED, not known for {where}, where boxes have not arrived", style="yellow")
+        return Text(f"{found.target}: NOT REACHED, not known for {where}: {found.unknown}", style="yellow")
     widest = f"the widest is ±{scale * found.half_width:.2g} {unit}, of {where}"
     if found.reached:
         return Text(f"{found.target}: reached with {found.replications} replications; {widest}", style="dim")

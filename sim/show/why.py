@@ -13,7 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, INK, PALE, PALETTE, WIDTH, Sheet
-from sim.show.tables import foot_of, heading_of, number, plain_table, span
+from sim.show.tables import NO_BOX, foot_of, heading_of, number, plain_table, span
 from sim.study.why import ELSEWHERE, FREE, MEAN, P90, definition, waterfall
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def why_table(result: Result, flow: str | None = None, route: str | None = None)
                 "" if math.isnan(row["high"]) else f"{row['high'] - row['days']:.2f}",
             )
         parts += [Text(heading(result, str(flow_id), str(route_id)), style="bold"), table, Text()]
-    return Group(*parts, Text(definition(), style="dim"), *foot_of(result))
+    notes = [definition(), *([NO_BOX] if steps.loc[steps["step"] == MEAN, "days"].isna().any() else [])]
+    return Group(*parts, *(Text(note, style="dim") for note in notes), *foot_of(result))
 
 
 def plot_why(result: Result, flow: str, route: str) -> Figure:

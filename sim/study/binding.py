@@ -69,6 +69,11 @@ class Binding:
     failures: tuple[Failure, ...]
     interrupted: bool
 
+    @property
+    def boxes(self) -> int:
+        """How many of them were released in the measured time of all replications; without any, nothing is tried."""
+        return int(_of(self.result.frames["carried"], self.ways)["boxes"].sum())
+
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; null is what is unknown."""
         return self.result.about() | {
@@ -190,7 +195,7 @@ def _figures(frame: pd.DataFrame, ways: Sequence[Way]) -> tuple[float, float]:
 
 def _of(frame: pd.DataFrame, ways: Sequence[Way]) -> pd.DataFrame:
     """The rows of these flows and routes."""
-    return frame[[way in ways for way in zip(frame["flow"], frame["route"], strict=True)]]
+    return frame.loc[[way in ways for way in zip(frame["flow"], frame["route"], strict=True)]]
 
 
 def _sorted(gains: Iterable[dict[str, Any] | None]) -> pd.DataFrame:
@@ -343,7 +348,7 @@ class _Passed:
 
 
 def _waiting(result: Result, ways: Sequence[Way]) -> dict[tuple[str, str], float]:
-    """Mean days a box of these flows and routes, by cause and place."""
+    """Mean days a box of these flows and routes, by cause and place; empty without any box."""
     causes, carried = result.frames["causes"], result.frames["carried"]
     table = causes.merge(carried[["replication", "flow", "route", "boxes"]], on=["replication", "flow", "route"])
     mine, boxes = _of(table, ways), _of(carried, ways)["boxes"].sum()

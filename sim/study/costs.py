@@ -74,20 +74,24 @@ def route_totals(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return table.reset_index()
 
 
-def reasons(totals: pd.DataFrame) -> pd.DataFrame:
+def reasons(totals: pd.DataFrame, gases: pd.DataFrame) -> pd.DataFrame:
     """One row a flow and route of `route_totals`: why its USD and days are unknown (`cost_unknown`), and why its
-    emissions are; empty where they are known.
+    emissions are, of which `gases` is the frame; empty where they are known.
 
     What one replication does not know makes the whole unknown, since a mean of the others would be one of the lucky.
     """
     import pandas as pd
 
-    rows = [(*key, *_reasons(runs)) for key, runs in totals.groupby(KEY, sort=False)]
+    unknown = gases[~gases["known"].astype(bool)]
+    without = (unknown["kind"] == "leg") & (unknown["factor"] == "")
+    unknown = unknown.assign(why=np.where(without, "a leg has no emission factor", "a factor does not count the cargo"))
+    emissions = {key: "; ".join(sorted(set(own))) for key, own in unknown.groupby(KEY)["why"]}
+    rows = [(*key, *_reasons(runs, emissions.get(key, ""))) for key, runs in totals.groupby(KEY, sort=False)]
     return pd.DataFrame(rows, columns=[*KEY, *REASONS])
 
 
-def _reasons(runs: pd.DataFrame) -> tuple[str, str]:
-    """Of one flow and route, a row a replication."""
+def _reasons(runs: pd.DataFrame, emissions: str) -> tuple[str, str]:
+    """Of one flow and route, a row a replication; `emissions` is what is wrong with its factors."""
     if (runs["unit_teu"] == 0).any():
         return ("the cargo is not counted in TEU",) * 2
     cost = ["a leg has no price"] if runs["freight"].isna().any() else []
@@ -97,7 +101,7 @@ def _reasons(runs: pd.DataFrame) -> tuple[str, str]:
     ):
         some = f" of {without.sum()} of {len(runs)} replications" if not without.all() else ""
         cost += [f"{what} in the measured time{some}"] if without.any() else []
-    return "; ".join(cost), "a leg has no emission factor" if runs["wtw"].isna().any() else ""
+    return "; ".join(cost), emissions
 
 
 def bool_all(known: pd.Series[bool]) -> bool:

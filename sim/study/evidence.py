@@ -85,7 +85,10 @@ class Ratio(Entry):
 
 
 class Section(Entry):
-    """Mean days from the beginning, or that of the stage `first`, to the end of the stage `last`, and on `links`."""
+    """Mean days from the beginning, or that of the stage `first`, to the end of the stage `last`, and on `links`.
+
+    Unknown in a replication in which nothing came to one of the two.
+    """
 
     what: Literal["section"]
     flow: str
@@ -99,9 +102,10 @@ class Section(Entry):
         parts = []
         for _, way in stages.groupby("replication"):
             names = way["stage"].tolist()
-            begin = names.index(self.first) if self.first else 0
-            parts.append(way.iloc[begin : names.index(self.last) + 1])
-        along = pd.concat(parts) if parts else stages
+            if self.last in names and self.first in (None, *names):
+                begin = names.index(self.first) if self.first else 0
+                parts.append(way.iloc[begin : names.index(self.last) + 1])
+        along = pd.concat(parts) if parts else stages.iloc[:0]
         beyond = _of_way(result, "causes", self.flow, self.route)
         beyond = beyond[beyond["place"].isin(self.links)]
         return _total(result, along, "days") + (_total(result, beyond, "days") if self.links else 0.0)

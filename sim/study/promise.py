@@ -32,9 +32,10 @@ def promises(result: Result) -> pd.DataFrame:
     `kept_high` its 95 % interval over the replications, cut at 0 and 1, `early` the part that arrives even before its
     begin. `worst` is the month of release (like 2024-01) in which least is kept, with an interval that holds for all
     months together, as which one it is is only seen afterwards; `worst_separated` tells whether that month differs
-    from the whole period; it is empty where all months are alike. `week` is likewise the week in which least is kept,
-    by the date of its Monday. Boxes that have not arrived have not kept it. NaN:
-    unknown, because there is one replication, or no box in some.
+    from the whole period. `week` is likewise the week in which least is kept,
+    by the date of its Monday. Where all are alike or none has boxes in every replication, its name is empty; `x_kept`
+    tells which it is. Boxes that have not arrived have not kept it. NaN: unknown, because there is one replication, or
+    no box in some.
     """
     import pandas as pd
 
@@ -79,8 +80,10 @@ def _worst(result: Result, row: dict[Any, Any], whole: Table, name: str) -> dict
     periods, shares = kept_by(result, row["flow"], row["route"], period)
     known = np.flatnonzero(np.isfinite(shares).all(axis=1))
     means = shares[known].mean(axis=1)
-    if not len(known) or means.min() == means.max():
+    if not len(known):
         return {name: "", f"{name}_separated": False}
+    if means.min() == means.max():
+        return {name: "", f"{name}_kept": float(means[0]), f"{name}_separated": False}
     confidence = bonferroni(len(known))
     at = known[np.argmin(means)]
     mean, low, high = _share(shares[at], confidence)

@@ -86,14 +86,17 @@ class Result:
         return table
 
     def causes(self) -> pd.DataFrame:
-        """Mean days per box by flow, route, cause and place with interval; the largest first in each flow and route."""
-        frame = self._over_replications(self.frames["causes"], [*KEY, "cause", "place"], ["days"], absent=0.0)
+        """Mean days per box by flow, route, cause and place with interval; the largest first in each flow and route.
+
+        NaN: unknown, because some replication had no box of the flow and route.
+        """
+        frame = self._days("causes", ["cause", "place"])
         return _by_route(frame, self.frames["routes"], "days", ascending=False)
 
     def stages(self) -> pd.DataFrame:
-        """Mean days per box by flow, route and stage with interval, along the way."""
+        """Mean days per box by flow, route and stage with interval, along the way. NaN: unknown, as in `causes`."""
         order = self.frames["stages"].groupby([*KEY, "stage"], as_index=False, sort=False)["order"].mean()
-        frame = self._over_replications(self.frames["stages"], [*KEY, "stage"], ["days"], absent=0.0).merge(order)
+        frame = self._days("stages", ["stage"]).merge(order)
         return _by_route(frame, self.frames["routes"], "order", ascending=True).drop(columns="order")
 
     def facilities(self) -> pd.DataFrame:
@@ -148,7 +151,8 @@ class Result:
         """kg CO2e a TEU well-to-wheel (`wtw`) and tank-to-wheel (`ttw`) by flow, route, stage and emission factor, with
         intervals, and what the figures rest on: load factor, empty running, source and grade.
 
-        Legs have g a t km as well (`wtw_g_tkm`, `ttw_g_tkm`), hubs NaN. `known` is False where a leg has no factor.
+        Legs have g a t km as well (`wtw_g_tkm`, `ttw_g_tkm`), hubs NaN. `known` is False where a leg has no factor, or
+        a factor does not count the cargo: these stand there with 0 kg.
         """
         measures = ["wtw", "ttw", "wtw_g_tkm", "ttw_g_tkm"]
         return self._over_replications(stage_emissions(self.frames), [*STAGE, *BASIS, "known"], measures)
@@ -162,7 +166,8 @@ class Result:
         (`unfinished`).
         """
         totals = route_totals(self.frames)
-        return self._over_replications(totals, ROUTE[:-2], [*TOTALS, "unfinished"]).merge(reasons(totals), on=KEY)
+        why = reasons(totals, self.frames["emissions"])
+        return self._over_replications(totals, ROUTE[:-2], [*TOTALS, "unfinished"]).merge(why, on=KEY)
 
     def break_even(self) -> pd.DataFrame:
         """The value of time at which two routes of one pair of places cost the same: see `sim.study.costs`."""
@@ -204,6 +209,16 @@ class Result:
             "facilities": records(self.facilities()[["place", "facility", *USE]]),
             "route_differences": records(self.route_differences()),
         }
+
+    def _days(self, name: str, parts: list[str]) -> pd.DataFrame:
+        """The days of a frame by flow, route and `parts`: a replication without the row has none of them, but one
+        without any box does not say how many it would have."""
+        frame = self._over_replications(self.frames[name], [*KEY, *parts], ["days"], absent=0.0)
+        routes = self.frames["routes"]
+        empty = set(routes.loc[routes["boxes"] == 0, KEY].itertuples(index=False, name=None))
+        unknown = [way in empty for way in frame[KEY].itertuples(index=False, name=None)]
+        frame.loc[unknown, ["days", "days_low", "days_high"]] = math.nan
+        return frame
 
     def _over_replications(
         self, frame: pd.DataFrame, index: list[str], measures: list[str], absent: float = math.nan

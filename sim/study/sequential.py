@@ -80,7 +80,7 @@ class Target:
 class Precision:
     """What became of a target: the widest of its intervals, and how wide it was allowed to be.
 
-    Days or a share; `half_width` is None where it is unknown, since boxes had not arrived or there is no interval.
+    Days or a share; `half_width` is None where it is unknown, for what `unknown` says.
     """
 
     target: str
@@ -91,6 +91,7 @@ class Precision:
     allowed: float | None
     replications: int
     most: int
+    unknown: str
 
     @property
     def excess(self) -> float:
@@ -159,14 +160,15 @@ def precision(target: Target, samples: Samples, base: Samples, scenarios: int, m
     rows = [key for key in samples if target.bounds(*key) and target.column in samples[key]]
     if target.paired:
         rows = [key for key in rows if key in base]
-    values = np.array([samples[key][target.column] for key in rows])
+    values, means = (np.array([samples[key][name] for key in rows]) for name in (target.column, "mean"))
     confidence = 0.95
     if target.paired:
         values = values - np.array([base[key][target.column] for key in rows])
+        means = means - np.array([base[key]["mean"] for key in rows])
         confidence = bonferroni(scenarios - 1)
     mean, _, high = intervals(values, confidence)
     found = []
-    for key, centre, half in zip(rows, mean.tolist(), (high - mean).tolist(), strict=True):
+    for at, (key, centre, half) in enumerate(zip(rows, mean.tolist(), (high - mean).tolist(), strict=True)):
         allowed = target.half * abs(centre) if target.relative else target.half
         known = math.isfinite(half)
         found.append(
@@ -178,9 +180,20 @@ def precision(target: Target, samples: Samples, base: Samples, scenarios: int, m
                 allowed if math.isfinite(allowed) else None,
                 values.shape[1],
                 most,
+                "" if known else _why_unknown(values[at], means[at]),
             )
         )
     return max(found, key=lambda one: one.excess)
+
+
+def _why_unknown(values: Floats, means: Floats) -> str:
+    """Why figures have no interval, from them and the mean days, both of shape (replications,).
+
+    The mean is unknown only where there was no box; what else is, because boxes had not arrived.
+    """
+    found = ["no box was released in the measured time of some replication"] if np.isnan(means).any() else []
+    found += ["boxes have not arrived"] if (np.isnan(values) & ~np.isnan(means)).any() else []
+    return "; ".join(found) or "one replication has no interval"
 
 
 def more(found: Sequence[Precision]) -> int:
@@ -194,7 +207,7 @@ def more(found: Sequence[Precision]) -> int:
     if all(one.reached for one in found):
         return 0
     if math.isinf(excess):
-        wanted = BATCH if count < 2 else 0  # unknown for the boxes that have not arrived: it stays unknown
+        wanted = BATCH if count < 2 else 0  # what one replication does not know stays unknown with more of them
     else:
         wanted = max(BATCH, min(math.ceil(count * excess**2) - count, count))
     return min(wanted, most - count)

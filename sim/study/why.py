@@ -49,14 +49,15 @@ def chosen(network: Network, flow: str | None = None, route: str | None = None) 
     from sim.scenario.faults import hint, nearest
 
     ways = [(i.flow, i.route) for i in network.itineraries if network.model.demand[i.flow].compare]
+    if not ways:
+        raise BadStudyError("no flow is compared, so there is nothing to explain")
     for name, wanted, known in (("flow", flow, [w[0] for w in ways]), ("route", route, [w[1] for w in ways])):
         if wanted is not None and wanted not in known:
             allowed = ", ".join(dict.fromkeys(known)) + hint(nearest(wanted, known))
             raise BadStudyError(f'"{wanted}" is not a {name} that is compared, these are: {allowed}')
     found = [way for way in ways if flow in (None, way[0]) and route in (None, way[1])]
     if not found:
-        what = f"{flow} does not take the route {route}" if flow else "no flow is compared"
-        raise BadStudyError(f"{what}, so there is nothing to explain")
+        raise BadStudyError(f"{flow} does not take the route {route}, so there is nothing to explain")
     return found
 
 
@@ -75,7 +76,8 @@ def waterfall(
       by cause and place, moving and handling with them; at last what remains from the mean of these boxes to the P90
     - P90: their sum
 
-    NaN: unknown, because there is one replication or because the P90 lies among boxes that have not arrived.
+    NaN: unknown, because there is one replication, because the P90 lies among boxes that have not arrived, or because
+    some replication had no box; then there are no causes.
     Raises StudyError for a result that was not made by the task `explained`.
     """
     import pandas as pd
@@ -101,12 +103,13 @@ def _steps(result: Result, way: tuple[str, str], named: int | None) -> Iterator[
     routes = result.frames["routes"]
     own = routes[(routes["flow"] == way[0]) & (routes["route"] == way[1])].set_index("replication")
     mean, p90 = (own[name].reindex(list(result.replications)).to_numpy(float) for name in ("mean", "p90"))
-    free = np.array([cause in FREE_FLOW for cause, _ in causes], bool)
-    yield FREE, "", "", *_estimate(days[free].sum(axis=0))
-    yield from _flight(TO_MEAN, [c for c, f in zip(causes, free, strict=True) if not f], days[~free], named)
+    free, boxes = np.array([cause in FREE_FLOW for cause, _ in causes], bool), not np.isnan(mean).any()
+    yield FREE, "", "", *_estimate(np.where(np.isnan(mean), np.nan, days[free].sum(axis=0)))
+    if boxes:
+        yield from _flight(TO_MEAN, [c for c, f in zip(causes, free, strict=True) if not f], days[~free], named)
     yield MEAN, "", "", *_estimate(mean)
-    more = np.where(np.isnan(p90), np.nan, late - days)
-    yield from _flight(TO_P90, causes, more, named)
+    if boxes:
+        yield from _flight(TO_P90, causes, np.where(np.isnan(p90), np.nan, late - days), named)
     yield TO_P90, UNEVEN, "", *_estimate(p90 - late.sum(axis=0))
     yield P90, "", "", *_estimate(p90)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from sim.scenario.scale import number
 from sim.study import BadStudyError
-from sim.sweeps.outcomes import FIGURES, FORM, unit_of
+from sim.sweeps.outcomes import FIGURES, FORM, unit_of, why_unknown
 from sim.sweeps.table import SweepResult, Varied, read_results
 from sim.units import DIMENSION_OF, UNITS, UnitError
 
@@ -108,9 +108,12 @@ class Discovery:
 
 
 def discover(cases: Cases, most: int = 2, seed: int = 1) -> Discovery:
-    """Up to `most` boxes, none that is chance. Raises BadStudyError if all points fail, or none does."""
+    """Up to `most` boxes, none that is chance. Raises BadStudyError if all points fail, none does, or none is known."""
+    if not len(cases.fails):
+        figure = cases.condition.figure
+        raise BadStudyError(f"{figure} is not known at any point: {why_unknown(figure)}")
     if cases.fails.all() or not cases.fails.any():
-        share = "all points fail" if len(cases.fails) and cases.fails.all() else "no point fails"
+        share = "all points fail" if cases.fails.all() else "no point fails"
         raise BadStudyError(f"{share}: {cases.condition.text}")
     columns = [_column(cases.inputs[factor.name], factor) for factor in cases.factors]
     rng = np.random.default_rng(seed)

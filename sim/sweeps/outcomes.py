@@ -53,7 +53,8 @@ WHY_UNKNOWN = {  # in some run; what is not here is unknown for want of a box al
     ),
     **dict.fromkeys(("promise.within", "promise.late"), "no time is published, or there was no box"),
     **dict.fromkeys(("cost", "generalised"), "no price a TEU, or there was no box or no sailing"),
-    "emissions": "no emission factor, or cargo that is not counted in TEU",
+    "emissions": "no emission factor that counts the cargo, or cargo that is not counted in TEU",
+    "wait": "nothing asked for it",
 }
 FORM = re.compile(r"\s*(?P<name>[\w.]+)\s*(?:\[\s*(?P<first>[^\]/]+?)\s*(?:/\s*(?P<second>[^\]]+?)\s*)?\])?\s*")
 EXAMPLE = "transit.p90[xian-istanbul/middle-btk]"

@@ -209,7 +209,7 @@ def test_what_is_unknown_is_shown_as_unknown(made: Callable[..., SweepResult]) -
     [
         (P90, "too many boxes have not arrived, or there was none"),
         (USD, "no price a TEU, or there was no box or no sailing"),
-        (CO2E, "no emission factor, or cargo that is not counted in TEU"),
+        (CO2E, "no emission factor that counts the cargo, or cargo that is not counted in TEU"),
     ],
 )
 def test_each_figure_is_unknown_for_its_own_reason(made: Callable[..., SweepResult], outcome: str, why: str) -> None:

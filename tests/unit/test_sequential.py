@@ -80,6 +80,7 @@ def test_a_study_goes_on_until_its_interval_is_narrow_enough() -> None:
         0.6,
         len(result.replications),
         60,
+        "",
     )
     assert found.half_width is not None
     assert found.half_width <= 0.6

@@ -195,6 +195,25 @@ def test_a_price_that_does_not_count_the_cargo_is_no_price(priced, corridor_json
     assert over["cost"] is None
 
 
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ("title=As it is", {"rail Hub–East Port", "East Port port", "rail West Port–Market"}),
+        ("ports.east-port.charges={wtw: 9 kg/unit, ttw: 8 kg/unit}", {"rail Hub–East Port", "rail West Port–Market"}),
+        ("factors.diesel={wtw: 9 g/(TEU km), ttw: 8 g/(TEU km)}", {"East Port port"}),
+    ],
+)
+def test_a_factor_that_does_not_count_the_cargo_is_no_factor(priced, corridor, corridor_json, change, stages):
+    words = ("cost", "priced.yaml", "-n", 1, "--flow", "trade", "--set", "cargo.box.payload=0", "--set", change)
+    found = corridor_json(*words)
+    over = [row for row in found["emissions"] if row["route"] == "over"]
+    assert {row["stage"] for row in over if not row["known"]} == stages
+    assert next(row["wtw"] for row in over if row["factor"] == "ship") == pytest.approx(0.080 * KM["crossing"])
+    (route,) = (row for row in found["routes"] if row["route"] == "over")
+    assert (route["wtw"], route["ttw"]) == (None, None)
+    assert "does not count the cargo" in corridor(*words).stdout
+
+
 def test_a_leg_without_a_price_makes_the_route_unknown_not_cheap(priced, corridor, corridor_json):
     change = ("--set", "links.junction-market.freight=null")
     found = corridor_json("cost", "priced.yaml", "-n", 2, *change)
@@ -216,6 +235,8 @@ NO_SAILING = "nothing went by a chartered service in the measured time"
 NO_PRICE, NO_FACTOR, NO_TEU = (
     "a leg has no price", "a leg has no emission factor", "the cargo is not counted in TEU"
 )  # fmt: skip
+NOT_COUNTED = "a factor does not count the cargo"
+NO_PAYLOAD = ["run.length=20 d", "cargo.box.payload=0", "links.hub-junction.freight=300 USD/unit"]
 
 
 @pytest.mark.parametrize(
@@ -235,6 +256,13 @@ NO_PRICE, NO_FACTOR, NO_TEU = (
             {},
         ),
         (["run.length=20 d", "cargo.box.teu=0"], dict.fromkeys(WAYS, NO_TEU), dict.fromkeys(WAYS, NO_TEU)),
+        (NO_PAYLOAD, {}, dict.fromkeys(WAYS, NOT_COUNTED)),
+        (
+            [*NO_PAYLOAD, "links.junction-market.factor=null"],
+            {},
+            dict.fromkeys(WAYS, NOT_COUNTED)
+            | dict.fromkeys(("trade/around", "returns/around"), f"{NOT_COUNTED}; {NO_FACTOR}"),
+        ),
         (["run.length=20 d"], {}, {}),
     ],
 )
@@ -268,7 +296,7 @@ def test_what_is_unknown_tells_why(priced, documented, change, costs, emissions)
         drawn = [" ".join(text.split()) for text in words(figure) if "unknown" in text]
         assert sorted(drawn) == sorted(f"unknown: {reason}" for reason in told.values())
     left_out = f"Left out, as unknown: {len({*costs, *emissions})} of 4."
-    assert any(left_out in text for text in words(result.plot_trade_off())) == bool(costs)
+    assert any(left_out in text for text in words(result.plot_trade_off())) == bool(costs or emissions)
 
 
 def printed(table):

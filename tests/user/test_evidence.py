@@ -126,3 +126,18 @@ def test_a_section_is_the_sum_of_its_stages() -> None:
     np.testing.assert_array_equal(longer.values(Frames()), [11, 22])  # type: ignore[arg-type]
     Frames.replications = (1, 2, 3)  # in the third there was no such consignment: unknown, not left out
     np.testing.assert_array_equal(section.values(Frames()), [6, 12, np.nan])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reached", [["rail A–B"], ["rail A–B", "B"], ["B", "C"], []])
+def test_a_section_whose_end_or_begin_nothing_came_to_is_unknown(reached: list[str]) -> None:
+    rows = [(2, "f", "r", stage, 1.0) for stage in reached] + [(1, "f", "r", s, 2.0) for s in ("rail A–B", "B", "C")]
+
+    class Frames:
+        frames = {  # noqa: RUF012
+            "stages": pd.DataFrame(rows, columns=["replication", "flow", "route", "stage", "days"]),
+            "causes": pd.DataFrame({"flow": [], "route": [], "place": []}),
+        }
+        replications = (1, 2)
+
+    section = Section(what="section", flow="f", route="r", first="rail A–B", last="C")
+    np.testing.assert_array_equal(section.values(Frames()), [6, np.nan])  # type: ignore[arg-type]

@@ -151,7 +151,8 @@ def test_a_promise_without_any_box_is_unknown(corridor: Corridor) -> None:
     done = corridor("promise", "small.yaml", "-n", 2, "--set", "run.length=1 h")
     assert done.exit_code == 0, done.output
     (line,) = {" ".join(line.split()) for line in done.stdout.splitlines() if line.startswith("Over the sea")}
-    assert line == "Over the sea 4–8 ? ? none"
+    assert line == "Over the sea 4–8 ? ? ?"
+    assert "there was no box in some replication" in done.stdout
 
 
 def test_corridor_promise_prints_saves_and_tells(folder: Path, corridor: Corridor) -> None:
