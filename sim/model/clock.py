@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import simpy
@@ -16,7 +16,7 @@ from sim.scenario.values import Variate
 
 T = TypeVar("T")
 
-NOT_CALLED = -1
+NOT_CALLED: Final = -1
 
 # Of a train, a ship or a consignment: the hour that it waits for, or nothing if somebody else will call it up.
 Story = Generator[float | None, None, T]
@@ -39,6 +39,7 @@ class Clock(simpy.Environment):
         """All that happens before this hour: one actor after the other goes on, and tells what it waits for."""
         queue, numbers, watch = self._queue, self._eid, self.watch
         while queue and queue[0][0] < until:
+            actor: Actor
             self.now, _, number, actor = queue[0]
             if number != actor.due:
                 heappop(queue)  # it was called for another hour since
