@@ -14,6 +14,7 @@ period); NaN means that it had not happened when the run ended.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -55,9 +56,7 @@ Claim = list[float]  # a row of USES while it happens; NaN: not yet
 GRANTED, RELEASED = 2, 3
 ROOMS = ("facility", "time", "change")
 # of a row that goes into a ledger
-PACK_STRETCH, PACK_STOP, PACK_USE, PACK_ROOM = [
-    Struct(f"{len(names)}d").pack for names in (STRETCHES, STOPS, USES, ROOMS)
-]
+PACK_STRETCH, PACK_STOP, PACK_ROOM = [Struct(f"{len(names)}d").pack for names in (STRETCHES, STOPS, ROOMS)]
 WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth", "drawn"}
 
 
@@ -123,9 +122,10 @@ class Column:
         kind = self.kind[carriage]
         if kind.any():
             at = row + self.shift[carriage]
-            hours += np.where(kind == NEAR, self.steps[at * (kind == NEAR)], 0) / GRID
-            if (kind == APART).any():
-                hours = np.where(kind == APART, self.apart[at * (kind == APART)], hours)
+            near, apart = kind == NEAR, kind == APART
+            hours += self.steps[at * near] * near / GRID
+            if apart.any():
+                hours = np.where(apart, self.apart[at * apart], hours)
         return hours
 
 
@@ -139,14 +139,11 @@ class Packed:
         self._steps = np.zeros(most * len(HOURS) + 1, np.int32)  # pages never written to take no memory
         self._used = 0
         self._apart = [np.zeros(1)]
-        self._used_apart = 1
         self._batches: list[Batch] = []
 
     def put(self, columns: Sequence[Sequence[Hours]], sizes: Ids, rows: Ids) -> None:
         """Put in HOURS of some carriages. sizes, rows: units of each, and the first of them among all."""
-        batch, self._used, self._used_apart = pack(
-            columns, sizes, rows, self._steps, self._used, self._apart, self._used_apart
-        )
+        batch, self._used = pack(columns, sizes, rows, self._steps, self._used, self._apart)
         self._batches.append(batch)
 
     def columns(self) -> dict[str, Column]:
@@ -354,8 +351,7 @@ class Recorder:
 
     def uses_table(self, end: float) -> Table:
         """What has not been granted or released when the run ends is cut off there."""
-        for claim in self.uses:
-            self._uses.fresh += PACK_USE(*claim)
+        self._uses.fresh += array("d", chain.from_iterable(self.uses)).tobytes()
         t = table(self._uses, USES)
         return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
 

@@ -171,11 +171,10 @@ def pack(
     steps: NDArray[np.int32],
     used: int,
     apart: list[Floats],
-    used_apart: int,
-) -> tuple[Batch, int, int]:
+) -> tuple[Batch, int]:
     """Put hours of carriages into `steps` after those that are used, or into `apart` if they lie too far from each
-    other; returns first, kind and shift of each column and carriage, as of `journal.Column`, and how many are used
-    now. sizes, rows: units of each carriage, and the first of them among all that were carried."""
+    other; returns first, kind and shift of each column and carriage, as of `journal.Column`, and how many steps are
+    used now. sizes, rows: units of each carriage, and the first of them among all that were carried."""
     hours = list(chain.from_iterable(columns))
     each = np.fromiter(map(isinstance, hours, repeat(np.ndarray)), bool, len(hours))
     kind = each.astype(np.int8)  # SHARED or NEAR
@@ -194,16 +193,15 @@ def pack(
             far = ~(np.maximum.reduceat(np.abs(after), heads) < FAR)
             kind[each] += far  # APART
             at -= (counts * far).cumsum() - counts * far
-            at[far] = used_apart + ((counts * far).cumsum() - counts)[far]
+            at[far] = sum(map(len, apart)) + ((counts * far).cumsum() - counts)[far]
             kept = far.repeat(counts)
             apart.append(of_each[kept])
-            used_apart += len(apart[-1])
             after = after[~kept]
         shift[each] = at - np.tile(rows, len(columns))[each]
         steps[used : used + len(after)] = after
         used += len(after)
     shape = len(columns), len(sizes)
-    return (first.reshape(shape), kind.reshape(shape), shift.reshape(shape)), used, used_apart
+    return (first.reshape(shape), kind.reshape(shape), shift.reshape(shape)), used
 
 
 def packed_while(rows: list[list[float]], known: int) -> tuple[int, bytes]:

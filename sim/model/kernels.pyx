@@ -289,8 +289,8 @@ def by_traffic(cnp.ndarray orders, object ids, object ready):
     return units, ready, parts
 
 
-def pack(columns, cnp.ndarray sizes, cnp.ndarray rows, cnp.ndarray steps, cnp.npy_intp used, list apart, cnp.npy_intp used_apart):
-    cdef cnp.npy_intp n = cnp.PyArray_DIM(sizes, 0), i, k, unit, count, entry = 0
+def pack(columns, cnp.ndarray sizes, cnp.ndarray rows, cnp.ndarray steps, cnp.npy_intp used, list apart):
+    cdef cnp.npy_intp n = cnp.PyArray_DIM(sizes, 0), i, unit, count, entry = 0, used_apart = sum(map(len, apart))
     cdef int64_t* size = <int64_t*>cnp.PyArray_DATA(sizes)
     cdef int64_t* row = <int64_t*>cnp.PyArray_DATA(rows)
     cdef int32_t* step = <int32_t*>cnp.PyArray_DATA(steps)
@@ -331,7 +331,7 @@ def pack(columns, cnp.ndarray sizes, cnp.ndarray rows, cnp.ndarray steps, cnp.np
                     apart.append(when.copy())
             entry += 1
             i += 1
-    return (firsts, kinds, shifts), used, used_apart
+    return (firsts, kinds, shifts), used
 
 
 cdef inline bint first_of(double hour, long urgency, long number, tuple other):

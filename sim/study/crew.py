@@ -178,8 +178,7 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
             if self._send(free.pop(0), job):
                 return
         try:
-            if not self._send(self._start(), job):
-                raise OSError(None, "it ended at once")
+            self._start().job = job  # it is told when it says that it is there: it may never be
         except OSError as error:  # no memory, or too many processes
             if not self._workers:
                 raise OSError(error.errno, f"no process can be started: {error.strerror or error}") from error
@@ -203,8 +202,6 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
     def _send(self, worker: _Worker[J], job: J) -> bool:
         """Hand a job over; False if the process was killed while it was idle."""
         worker.job = job
-        if not worker.there:  # it will be told when it says that it is: it may never be
-            return True
         self._set_limit(worker)
         try:
             worker.connection.send(job)
