@@ -51,8 +51,10 @@ class Stopped(click.ClickException):
     exit_code = 130
 
     def __init__(self, results: Sequence[Result] = (), out: Path = Path(), part: str = "") -> None:
+        from sim.study.replicate import counted
+
         folders = [(r, f"{out / r.scenario}{part}{os.sep}") for r in results]
-        kept = [f"{len(r.replications)} replications of {r.scenario} in {folder}" for r, folder in folders]
+        kept = [f"{counted(len(r.replications))} of {r.scenario} in {folder}" for r, folder in folders]
         super().__init__("Stopped. " + (f"Finished and saved: {'; '.join(kept)}" if kept else "Nothing was saved."))
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -720,8 +722,10 @@ def asked(
 
 def failed(failures: Sequence[Failure]) -> None:
     """Say that replications failed, if some did."""
+    from sim.study.replicate import counted
+
     if failures:
-        raise FailedRuns(f"{len(failures)} replications failed and are left out; the first: {failures[0].error}")
+        raise FailedRuns(f"{counted(len(failures))} failed and had to be left out; the first: {failures[0].error}")
 
 
 def about(result: Result) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sim.show.save import check_place
 from sim.show.style import GREY, HEAD, INK, PALE, Sheet, write
 from sim.show.tables import plain_table
 from sim.study.evidence import KINDS, TOLERANCE, TOPICS, Compared, Evidence, Figure
+from sim.study.replicate import counted
 from sim.study.statistics import Estimate
 
 WORDS: Mapping[str, str] = {
@@ -270,6 +271,5 @@ def _inside(found: Evidence, kind: Any) -> str:
 
 
 def _made(found: Evidence) -> str:
-    count, seeds = found.replications, " and ".join(map(str, found.seeds))
-    each = "one replication" if count == 1 else f"{count} replications"
+    each, seeds = counted(found.replications), " and ".join(map(str, found.seeds))
     return f"{each[0].upper()}{each[1:]} of each case, seed {seeds}, model {found.model_version}"

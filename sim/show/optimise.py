@@ -131,10 +131,11 @@ def story(result: OptimisationResult) -> list[str]:
             f"{told}. The nearest miss costs {shown_cost(nearest['cost'])}: {measures(plan, nearest)}; "
             f"{_against(plan, nearest)}."
         )
-    lines.append(
-        f"With {share} confidence none of the {len(verdict.finalists)} finalists is wrongly said to meet the target, "
-        "nor to miss it: they were judged by replications that had no part in the search."
-    )
+    if set(verdict.finalists.values()) != {"unknown"}:
+        lines.append(
+            f"With {share} confidence none of the {len(verdict.finalists)} finalists is wrongly said to meet the "
+            "target, nor to miss it: they were judged by replications that had no part in the search."
+        )
     if result.exhaustive:
         lines.append(f"All {tried} candidates were tried.")
     else:

@@ -28,6 +28,7 @@ from sim.show.plots import (
     plot_transit,
 )
 from sim.show.style import write
+from sim.study.replicate import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -270,7 +271,7 @@ def _record(result: Result, scenario: Scenario | None) -> dict[str, Any]:
 def _story(result: Result) -> str:
     state = "" if result.complete else " The run is not complete."
     return (
-        f"Scenario {result.scenario}: {len(result.replications)} replications, seed {result.seed}, model "
+        f"Scenario {result.scenario}: {counted(len(result.replications))}, seed {result.seed}, model "
         f"{result.model_version}.{state} {shares(result.grades)}; scenario.yaml says where each comes from."
     )
 

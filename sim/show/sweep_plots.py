@@ -18,6 +18,7 @@ from sim.show.sensitivity import EFFECTS_READING, SHARES_READING, plot_indices
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet
 from sim.show.sweeps import OUTCOMES_SHOWN, told
 from sim.study import BadStudyError
+from sim.study.replicate import counted
 from sim.sweeps.effects import Axis, Effect, Interval, Samples, axes, effects, efficient, influence, level_text, samples
 from sim.sweeps.outcomes import FIGURES, ROUTE_FIGURES, unit_of, why_unknown
 from sim.sweeps.sensitivity import KINDS
@@ -309,10 +310,10 @@ def _sheet(result: SweepResult, title: str, reading: str, height: float) -> Shee
     about = result.about
     seeds = {values.get("run.seed", "1") for values in about["values"].values()}
     counts = result.runs.groupby("point").size()
-    each = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()}–{counts.max()}"
+    each = counted(counts.min()) if counts.min() == counts.max() else f"{counts.min()}–{counts.max()} replications"
     scenarios = ", ".join(about["titles"])
     foot = (
-        f"{shorten(result.title, 70, placeholder=' …')} ({scenarios}) · {len(counts)} points, {each} replications each "
+        f"{shorten(result.title, 70, placeholder=' …')} ({scenarios}) · {len(counts)} points, {each} each "
         f"· seed {', '.join(sorted(seeds))} · model {about['model']}"
     )
     lines = [line for part in reading.split("\n") for line in wrap(part, READING)]

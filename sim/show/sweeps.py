@@ -156,11 +156,13 @@ def _head(outcome: str) -> str:
 
 def _left_out(result: SweepResult, points: int, outcomes: int) -> list[str]:
     counts = result.runs.groupby("point").size()
-    each = "no run has ended yet"
-    if len(counts):
-        number = " to ".join(map(str, sorted({int(counts.min()), int(counts.max())})))
-        each = f"Means over {number} replications ± half of their 95 % intervals."
-    lines = [each[0].upper() + each[1:]]
+    numbers = sorted({int(counts.min()), int(counts.max())}) if len(counts) else []
+    if not numbers:
+        lines = ["No run has ended yet."]
+    elif numbers == [1]:
+        lines = ["One replication each: no intervals."]
+    else:
+        lines = [f"Means over {' to '.join(map(str, numbers))} replications ± half of their 95 % intervals."]
     if points > ROWS_SHOWN:
         lines.append(f"… and {points - ROWS_SHOWN:,} more points: see estimates.csv")
     if outcomes:

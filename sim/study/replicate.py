@@ -20,6 +20,11 @@ N = TypeVar("N")
 OnDone = Callable[[int, int, float], None]  # finished, of how many, seconds that remain
 
 
+def counted(replications: int) -> str:
+    """So many replications, in words."""
+    return "one replication" if replications == 1 else f"{replications} replications"
+
+
 @dataclass(frozen=True)
 class Failure:
     """A replication that gave no result, and why."""

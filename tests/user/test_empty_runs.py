@@ -146,7 +146,9 @@ outcomes: [transit.p50]
 """,
         encoding="utf-8",
     )
-    assert "unknown" in told(corridor("sweep", "idle.yaml", "--workers", 1))
+    said = told(corridor("sweep", "idle.yaml", "--workers", 1))
+    assert "unknown" in said
+    assert "One replication each: no intervals." in said
     figures = ("transit.p50[trade/over]", "wait[east-port/berth quay]")
     for figure, unit in zip(figures, ("d", "h"), strict=True):
         found = corridor("sweep", "discover", "idle", "--fails", f"{figure} > 5 {unit}")
