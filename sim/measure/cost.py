@@ -32,8 +32,8 @@ COSTS = ("flow", "route", "order", "stage", "kind", "operator", "usd", "known")
 def cost_frame(network: Network, journal: Journal) -> pd.DataFrame:
     """USD a unit of each compared flow and route, by stage of the way, kind and operator.
 
-    `known` is False where a leg has no freight in the scenario, or one that says nothing of this cargo, as USD a TEU of
-    a wagon: it stands there with 0 USD.
+    `known` is False where a leg has no freight in the scenario, or where it or another charge says nothing of this
+    cargo, as USD a TEU of a wagon: it stands there with 0 USD.
     """
     return pd.DataFrame(cost_rows(network, journal), columns=list(COSTS))
 
@@ -55,7 +55,7 @@ def charged(network: Network, way: Itinerary) -> Iterator[tuple[int, float]]:
     """(order of the stage, USD a unit) of all that hangs neither on time nor on what else is carried: freight, moves
     and fees.
 
-    NaN where a leg has no freight.
+    NaN where a leg has no freight, or a charge says nothing of this cargo.
     """
     for order, _, kind, _, usd, known in _costs(network, way, {}, repeat(NO_BOXES)):
         if kind in ("freight", "port", "documents"):
@@ -125,14 +125,15 @@ def _passage(hop: Passage, cargo: Cargo, waited: Floats) -> Iterator[tuple[int, 
     charges = hop.charges or Charges()
     operator = charges.operator or hop.name
     if charges.move is not None:
-        yield hop.order, hop.stage, "port", operator, hop.moves * charges.move.of(cargo), True
+        yield hop.order, hop.stage, "port", operator, hop.moves * charges.move.of(cargo), charges.move.counts(cargo)
     if hop.documents is not None:
-        yield hop.order, hop.stage, "documents", f"customs {hop.country}", hop.documents.of(cargo), True
+        customs, fee = f"customs {hop.country}", hop.documents
+        yield hop.order, hop.stage, "documents", customs, fee.of(cargo), fee.counts(cargo)
     if hop.leg is None:
         return
     if charges.storage is not None:
         days = _mean(np.maximum(waited - charges.free, 0.0)) / 24
-        yield hop.order, hop.stage, "storage", operator, days * charges.storage.of(cargo), True
+        yield hop.order, hop.stage, "storage", operator, days * charges.storage.of(cargo), charges.storage.counts(cargo)
     yield hop.order, hop.stage, "time value", OWNER, _mean(waited) / 24 * day_value(cargo), True
 
 
@@ -143,10 +144,10 @@ def _ride(
         operator = hop.service.operator or hop.service.title
         yield hop.order, hop.stage, "charter", operator, charter * float(cargo.space), True
     for charge in hop.charges if charter is None else ():
-        known = charge.freight is not None and charge.freight.amount(cargo) > 0
+        known = charge.freight is not None and charge.freight.counts(cargo)
         yield hop.order, hop.stage, "freight", charge.operator, _freight(charge, cargo), known
     for place, country, fee in hop.borders:
-        yield hop.order, f"border {place}", "documents", f"customs {country}", fee.of(cargo), True
+        yield hop.order, f"border {place}", "documents", f"customs {country}", fee.of(cargo), fee.counts(cargo)
     yield hop.order, hop.stage, "time value", OWNER, _mean(riding) / 24 * day_value(cargo), True
 
 

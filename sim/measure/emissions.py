@@ -53,7 +53,7 @@ def _emissions(network: Network, way: Itinerary) -> Iterator[tuple[object, ...]]
             wtw, ttw = hop.charges.wtw, hop.charges.ttw
             direct = ttw.of(cargo) if ttw is not None else 0.0
             basis = ("", math.nan, math.nan, *_said(wtw))
-            yield hop.order, hop.stage, "hub", *basis, 0.0, wtw.of(cargo), direct, wtw.amount(cargo) > 0
+            yield hop.order, hop.stage, "hub", *basis, 0.0, wtw.of(cargo), direct, wtw.counts(cargo)
 
 
 def _leg(ride: Ride, cargo: Cargo) -> Iterator[tuple[object, ...]]:
@@ -67,7 +67,7 @@ def _leg(ride: Ride, cargo: Cargo) -> Iterator[tuple[object, ...]]:
         basis = (name, *conditions(factor, ride.service), *_said(factor.wtw))
         share = scaling(factor, ride.service) * km
         wtw, ttw = share * factor.wtw.of(cargo), share * factor.ttw.of(cargo)
-        yield ride.order, ride.stage, "leg", *basis, km * cargo.payload, wtw, ttw, factor.wtw.amount(cargo) > 0
+        yield ride.order, ride.stage, "leg", *basis, km * cargo.payload, wtw, ttw, factor.wtw.counts(cargo)
 
 
 def _said(value: Quantity) -> tuple[str, str]:

@@ -237,6 +237,10 @@ class Rate(Quantity):
         """The rate of one unit of this cargo."""
         return float(self) * self.amount(cargo)
 
+    def counts(self, cargo: Cargo) -> bool:
+        """Whether it says anything of this cargo: USD a TEU does not of a wagon."""
+        return self.amount(cargo) > 0
+
     def amount(self, cargo: Cargo) -> float:
         """How many TEU, units or t one unit of this cargo is; 0 if it is not counted so."""
         return {"TEU": float(cargo.teu), "unit": 1.0, "t": float(cargo.payload)}[self.basis]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 KEY = ["flow", "route"]
-COST_KINDS = ["freight", "charter", "port", "storage", "documents"]  # what is paid
+CHARGES = ["port", "storage", "documents"]
+COST_KINDS = ["freight", "charter", *CHARGES]  # what is paid
 TIME_VALUE = "time value"  # what the owner of the goods bears
 KINDS = [*COST_KINDS, TIME_VALUE]
 TOTALS = [*KINDS, "cost", "cost_per_t", "generalised", "days", "wtw", "ttw", "wtw_g_tkm", "ttw_g_tkm"]
@@ -95,6 +96,8 @@ def _reasons(runs: pd.DataFrame, emissions: str) -> tuple[str, str]:
     if (runs["unit_teu"] == 0).any():
         return ("the cargo is not counted in TEU",) * 2
     cost = ["a leg has no price"] if runs["freight"].isna().any() else []
+    if runs.loc[runs["boxes"] > 0, CHARGES].isna().any(axis=None):
+        cost.append("a charge does not count the cargo")
     for what, without in (
         ("no box was released", runs["boxes"] == 0),
         ("nothing went by a chartered service", runs["charter"].isna()),

@@ -236,6 +236,7 @@ NO_PRICE, NO_FACTOR, NO_TEU = (
     "a leg has no price", "a leg has no emission factor", "the cargo is not counted in TEU"
 )  # fmt: skip
 NOT_COUNTED = "a factor does not count the cargo"
+NOT_CHARGED = "a charge does not count the cargo"
 NO_PAYLOAD = ["run.length=20 d", "cargo.box.payload=0", "links.hub-junction.freight=300 USD/unit"]
 
 
@@ -257,6 +258,23 @@ NO_PAYLOAD = ["run.length=20 d", "cargo.box.payload=0", "links.hub-junction.frei
         ),
         (["run.length=20 d", "cargo.box.teu=0"], dict.fromkeys(WAYS, NO_TEU), dict.fromkeys(WAYS, NO_TEU)),
         (NO_PAYLOAD, {}, dict.fromkeys(WAYS, NOT_COUNTED)),
+        *(
+            (
+                [*NO_PAYLOAD, charge],
+                dict.fromkeys(("trade/over", "returns/over"), NOT_CHARGED),
+                dict.fromkeys(WAYS, NOT_COUNTED),
+            )
+            for charge in (
+                "ports.east-port.charges.move=3 USD/t",
+                "ports.west-port.charges.storage=1 USD/(t d)",
+                "ports.east-port.documents.fee=2 USD/t",
+            )
+        ),
+        (
+            [*NO_PAYLOAD, "run.length=1 h", "ports.west-port.charges.storage=1 USD/(t d)"],
+            dict.fromkeys(WAYS, NO_BOX),
+            dict.fromkeys(WAYS, NOT_COUNTED),
+        ),
         (
             [*NO_PAYLOAD, "links.junction-market.factor=null"],
             {},
