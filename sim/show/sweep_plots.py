@@ -549,7 +549,8 @@ def _tornado_row(panel: Axes, row: int, effect: Effect, why: str) -> None:
         if not change.known:
             panel.text(
                 0.01, y, f"{axis.called(part)}: unknown, {why}", size=7.5, color=colour,
-                va="center", transform=panel.get_yaxis_transform(),
+                va="center", transform=panel.get_yaxis_transform(), zorder=4,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # a long reason crosses the middle
             )  # fmt: skip
             continue
         face = colour if change.separated else "white"

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,8 @@ def sweep_table(result: SweepResult, width: int = 120) -> RenderableType:
             table.add_row(*row, *(cells[outcome][place] for outcome in group))
         parts += [table, Text()]
     parts += [Text(line) for line in _left_out(result, len(rows), sum(map(len, groups[TABLES_SHOWN:])))]
+    if whys := _why_unknown(frame, list(chain.from_iterable(groups[:TABLES_SHOWN]))):
+        parts.append(Text(f"Unknown: {whys}."))
     parts += [Text(line, style="dim") for line in how_sure(result)]
     return Group(*parts)
 
@@ -335,10 +338,15 @@ def _estimates(result: SweepResult) -> str:
         values = [told(Interval(*by_name.loc[name, ["value", "low", "high"]])) for name in outcomes]
         rows.append([*(_shown(first[name]) for name in names), *values])
     more = frame["point"].nunique() - len(rows)
-    unknown = frame.loc[frame["value"].isna() & frame["outcome"].isin(outcomes), "outcome"].unique()
-    whys = f"; unknown: {'; '.join(dict.fromkeys(map(why_unknown, unknown)))}" if len(unknown) else ""
-    said = f"Mean ± half of its 95 % interval{whys}."
+    whys = _why_unknown(frame, outcomes)
+    said = f"Mean ± half of its 95 % interval{f'; unknown: {whys}' if whys else ''}."
     return f"{_table(heads, rows)}\n\n{f'… and {more:,} more points: see `estimates.csv`. ' if more else ''}{said}"
+
+
+def _why_unknown(estimates: pd.DataFrame, outcomes: Sequence[str]) -> str:
+    """What keeps some of these outcomes from being known; empty: all are."""
+    unknown = estimates.loc[estimates["value"].isna() & estimates["outcome"].isin(outcomes), "outcome"].unique()
+    return "; ".join(dict.fromkeys(map(why_unknown, unknown)))
 
 
 def _separated(result: SweepResult) -> str:

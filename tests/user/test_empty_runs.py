@@ -147,7 +147,7 @@ outcomes: [transit.p50]
         encoding="utf-8",
     )
     said = told(corridor("sweep", "idle.yaml", "--workers", 1))
-    assert "unknown" in said
+    assert f"Unknown: {why_unknown('transit.p50')}." in said
     assert "One replication each: no intervals." in said
     figures = ("transit.p50[trade/over]", "wait[east-port/berth quay]")
     for figure, unit in zip(figures, ("d", "h"), strict=True):
