@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,33 @@ from sim.model import Journal
 from sim.network import Network
 
 BIN_DAYS = 0.5
-ROUTES = (
-    *("flow", "title", "origin", "destination", "route", "direction", "cargo", "unit_teu", "unit_t"),
-    *("boxes", "teu", "unfinished", "share_unfinished", "mean", "p10", "p50", "p90"),
-    *("promise_low", "promise_high", "share_within", "share_late", "share_early"),
-)
+
+
+class RouteRow(TypedDict):
+    """One compared flow and route: its units, transit days, promised days, and shares from 0 to 1. NaN: unknown."""
+
+    flow: str
+    title: str
+    origin: str
+    destination: str
+    route: str
+    direction: str
+    cargo: str
+    unit_teu: float
+    unit_t: float
+    boxes: int
+    teu: float
+    unfinished: int
+    share_unfinished: float
+    mean: float
+    p10: float
+    p50: float
+    p90: float
+    promise_low: float
+    promise_high: float
+    share_within: float
+    share_late: float
+    share_early: float
 
 
 @dataclass(frozen=True)
@@ -123,11 +145,11 @@ def _transit_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, p
         named = {"flow": row["flow"], "route": row["route"]}
         bins.append(pd.DataFrame({**named, "day": filled * BIN_DAYS, "boxes": counts[filled]}))
     empty = pd.DataFrame({"flow": [], "route": [], "day": [], "boxes": []})
-    routes = pd.DataFrame(rows, columns=list(ROUTES))
+    routes = pd.DataFrame(rows, columns=list(RouteRow.__annotations__))
     return routes, pd.concat(bins, ignore_index=True) if bins else empty
 
 
-def _transit(network: Network, journal: Journal) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+def _transit(network: Network, journal: Journal) -> Iterator[tuple[RouteRow, np.ndarray]]:
     """The row of each compared flow and route, and the transit days of its units; NaN: not arrived."""
     run = network.model.run
     for _, way, mine in with_units(network, journal):
@@ -142,7 +164,7 @@ def _transit(network: Network, journal: Journal) -> Iterator[tuple[dict[str, Any
         yield row, days
 
 
-def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: np.ndarray) -> dict[str, Any]:
+def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: np.ndarray) -> RouteRow:
     """One compared flow and route. days: transit days, NaN if not arrived; age: days from release to the run's end,
     which is used up."""
     flow = network.model.demand[flow_id]
