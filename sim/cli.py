@@ -51,14 +51,18 @@ class Stopped(click.ClickException):
     exit_code = 130
 
     def __init__(self, results: Sequence[Result] = (), out: Path = Path(), part: str = "") -> None:
-        from sim.study.replicate import counted
-
-        folders = [(r, f"{out / r.scenario}{part}{os.sep}") for r in results]
-        kept = [f"{counted(len(r.replications))} of {r.scenario} in {folder}" for r, folder in folders]
-        super().__init__("Stopped. " + (f"Finished and saved: {'; '.join(kept)}" if kept else "Nothing was saved."))
+        super().__init__(f"Stopped. {_kept(results, out, part) if results else 'Nothing was saved.'}")
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(self.message, file=file, err=file is None)
+
+
+def _kept(results: Sequence[Result], out: Path, part: str) -> str:
+    from sim.study.replicate import counted
+
+    folders = [(r, f"{out / r.scenario}{part}{os.sep}") for r in results]
+    kept = [f"{counted(len(r.replications))} of {r.scenario} in {folder}" for r, folder in folders]
+    return f"Finished and saved: {'; '.join(kept)}"
 
 
 class FailedRuns(click.ClickException):

@@ -297,7 +297,7 @@ def test_the_table_does_not_depend_on_the_number_of_workers_nor_on_a_break(
 
 @pytest.mark.parametrize(
     ("task", "error"),
-    [(tasks.cannot_be_sent, "pickle"), (tasks.cannot_be_read, "missing 1 required positional argument")],
+    [(tasks.cannot_be_sent, "local object"), (tasks.cannot_be_read, "missing 1 required positional argument")],
 )
 def test_an_outcome_that_cannot_travel_is_a_mishap(task: Any, error: str) -> None:
     outcomes = all_done(Processes(task, None, 1), [0, 1, 2])

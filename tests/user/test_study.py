@@ -251,7 +251,8 @@ def test_ctrl_c_keeps_what_has_finished_and_says_where(folder: Path, workers: st
     assert "results/small/" in shown.splitlines()[-1]
     kept = pd.read_parquet(folder / "results/small/measures/routes.parquet")["replication"].unique()
     assert 0 < len(kept) < 5000
-    assert f"{len(kept)} replications of small" in shown.splitlines()[-1]
+    number = "one replication" if len(kept) == 1 else f"{len(kept)} replications"
+    assert f"{number} of small" in shown.splitlines()[-1]
     record = json.loads((folder / "results/small/run.json").read_text(encoding="utf-8"))
     assert record["complete"] is False
 

@@ -15,6 +15,8 @@ from sim.model import Journal, simulate
 from sim.study import run
 from tests.verification.queues import CONFIDENCE, RATE, Floats, Queue, facility, plain, priorities, tandems
 
+pytestmark = pytest.mark.filterwarnings("ignore:Pickle, copy, and deepcopy support:DeprecationWarning")  # Ciw copies
+
 BOXES = 2000  # of each flow, that both engines follow
 REPLICATIONS = 24
 WARM_UP, LENGTH = 720.0, 6000.0  # h
