@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.measure import essentials, measure
+from sim.measure import essentials, measure, releases
 from sim.model import simulate
 from sim.network import Network, build
 from sim.scenario.load import load
@@ -62,3 +62,46 @@ def test_a_quantile_that_is_the_last_box_to_arrive_is_known() -> None:
     for way, median in medians.items():
         assert found[way]["p50"] == median
         assert np.isnan(found[way]["p90"])
+
+
+@pytest.mark.parametrize("run_out", ["0 d", "60 d"])
+def test_the_figures_of_a_route_are_counted_from_the_journal(run_out: str) -> None:
+    network = network_of(*SLOW, f"run.run_out={run_out}")
+    journal = simulate(network, 0)
+    run, units = network.model.run, journal.units
+    routes = measure(network, journal).routes.set_index(["flow", "route"])
+    assert len(routes) == len(network.itineraries) == 4
+    for number, way in enumerate(network.itineraries):
+        row, promise = routes.loc[way.flow, way.route], network.model.routes[way.route].promise
+        assert promise is not None
+        mine = (units["itinerary"] == number) & (units["released"] >= 0) & (units["released"] < run.length)
+        released, finished = units["released"][mine], units["finished"][mine]
+        never = np.isnan(finished)
+        hours = np.where(never, run.length + run.run_out, finished) - released
+        late = never | (hours > promise.high)
+        early = ~never & (hours < promise.low)
+        assert (row["boxes"], row["unfinished"]) == (len(hours), never.sum())
+        assert row["mean"] == pytest.approx(hours.mean() / 24)
+        shares = row[["share_late", "share_early", "share_within", "share_unfinished"]].astype(float)
+        counted = [late.mean(), early.mean(), (~late & ~early).mean(), never.mean()]
+        assert shares.to_list() == pytest.approx(counted)
+        if not never.any():
+            assert row[list(QUANTILES)].astype(float).to_list() == pytest.approx(
+                np.percentile(hours / 24, [10, 50, 90])
+            )
+
+
+def test_a_box_that_takes_just_the_published_time_keeps_the_promise() -> None:
+    network = network_of()
+    journal = simulate(network, 0)
+    number = journal.names["itineraries"].index("trade/over")
+    promise = network.model.routes["over"].promise
+    assert promise is not None
+    released, mine = journal.units["released"], journal.units["itinerary"] == number
+    for hours, kept in ((promise.low, 1.0), (promise.high, 1.0), (promise.low - 1, 0.0), (promise.high + 1, 0.0)):
+        finished = np.where(mine, released + hours, journal.units["finished"])
+        altered = replace(journal, units=journal.units | {"finished": finished})
+        row = next(row for row in essentials(network, altered).routes if row["route"] == "over")
+        assert row["share_within"] == kept, hours
+        own = releases(network, altered).query("flow == 'trade' and route == 'over'")
+        assert (own["kept"].sum() == own["boxes"].sum()) == (hours <= promise.high), hours

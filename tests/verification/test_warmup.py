@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 import sim
 from sim.cli import corridor as command
+from sim.network import build
 from sim.study import loading_in
+from sim.study.warmup import settle
 
 CORRIDOR = Path(__file__).parents[1] / "corridor.yaml"
 QUEUE = Path(__file__).with_name("queue.yaml")
@@ -134,6 +136,15 @@ def test_auto_gives_all_scenarios_of_a_comparison_the_same_warm_up() -> None:
     more = sim.load(QUEUE, set=[*changes, "terminals.b.berths.tracks.count=3"])
     comparison = sim.compare([sim.load(QUEUE, set=changes), more], replications=2, workers=1)
     assert len({result.warm_up_days for result in comparison.results}) == 1  # type: ignore[union-attr]
+
+
+def test_auto_gives_them_the_longest_that_one_of_them_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = {"quick": 60.0, "slow": 120.0}
+    monkeypatch.setattr("sim.study.warmup._needed", lambda network, *how: needed[network.model.title])
+    given = build(sim.load(QUEUE, set=["run.warm_up=30 d"]))
+    networks = [build(sim.load(QUEUE, set=["run.warm_up=auto", f"title={title}"])) for title in needed]
+    settled = settle([*networks, given], workers=1)
+    assert [float(network.model.run.warm_up) / 24 for network in settled] == [120, 120, 30]
 
 
 def test_auto_refuses_a_load_that_grows_without_end(tmp_path: Path) -> None:
