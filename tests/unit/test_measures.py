@@ -1,4 +1,4 @@
-"""What one replication shows, against the same boxes followed for longer."""
+"""What one replication shows, against its journal and against the same boxes followed for longer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.measure import essentials, measure, releases
-from sim.model import simulate
+from sim.measure import Measures, carried, essentials, measure, releases
+from sim.model import Journal, simulate
 from sim.network import Network, build
 from sim.scenario.load import load
 
@@ -105,3 +105,91 @@ def test_a_box_that_takes_just_the_published_time_keeps_the_promise() -> None:
         assert row["share_within"] == kept, hours
         own = releases(network, altered).query("flow == 'trade' and route == 'over'")
         assert (own["kept"].sum() == own["boxes"].sum()) == (hours <= promise.high), hours
+
+
+@pytest.fixture(scope="module")
+def busy() -> tuple[Network, Journal, Measures]:
+    network = network_of("run.length=50 d", "fleets.feeders.vessels=1", "fleets.trains-east.train_sets=20")
+    journal = simulate(network, 0)
+    return network, journal, measure(network, journal)
+
+
+def test_the_time_of_a_fleet_is_that_of_the_calls_of_its_vehicles(busy: tuple[Network, Journal, Measures]) -> None:
+    network, journal, measures = busy
+    length, calls = float(network.model.run.length), journal.calls
+    spans = {
+        "share_waiting_berth": [("arrived", "berthed"), ("closed", "reberthed")],
+        "share_at_berth": [("berthed", "discharged"), ("reberthed", "weather_out")],
+        "share_waiting_cargo": [("discharged", "closed")],
+        "share_moving": [("weather_out", "next")],
+    }
+    for number, name in enumerate(journal.names["fleets"]):
+        hours, vehicles = dict.fromkeys(spans, 0.0), np.unique(calls["vehicle"][calls["fleet"] == number])
+        for vehicle in vehicles:
+            rows = np.flatnonzero(calls["vehicle"] == vehicle)
+            for row, following in zip(rows, [*calls["arrived"][rows[1:]], np.nan], strict=True):
+                for share, parts in spans.items():
+                    for start, end in parts:
+                        until = following if end == "next" else calls[end][row]
+                        if (
+                            row == rows[-1]
+                            and np.isnan(until)
+                            and (end == "next" or np.isnan(calls["weather_out"][row]))
+                        ):
+                            until = length  # it does so still when the run ends
+                        inside = min(until, length) - max(calls[start][row], 0.0)
+                        hours[share] += inside if inside > 0 else 0.0
+        row = measures.fleets.set_index("fleet").loc[name]
+        shares = row[list(spans)].astype(float)
+        assert shares.to_list() == pytest.approx([h / (len(vehicles) * length) for h in hours.values()])
+        assert shares[["share_at_berth", "share_waiting_cargo", "share_moving"]].min() > 0
+        assert 0.98 < shares.sum() <= 1 + 1e-9  # a ship that waits to leave empty does none of these
+
+
+def test_a_link_carries_what_is_on_board_of_the_vehicles_that_run_it(busy: tuple[Network, Journal, Measures]) -> None:
+    network, journal, measures = busy
+    run, rows, segments = network.model.run, journal.carriages, journal.segments
+    counted = (rows["lifted"] >= 0) & (rows["lifted"] < run.length)
+    west = np.array([network.model.demand[way.flow].direction == "west" for way in network.itineraries])
+    for direction in ("west", "east"):
+        mine = counted & (west[rows["itinerary"]] == (direction == "west"))
+        aboard = np.bincount(rows["call_from"][mine], minlength=len(journal.calls["arrived"]))
+        table = measures.links[measures.links["direction"] == direction].set_index("link")
+        for number, link in enumerate(journal.names["links"]):
+            calls = segments["call"][segments["link"] == number]
+            found = table.loc[link]
+            a_year = 8760 / run.length
+            units = aboard[calls].sum() * a_year
+            assert units > 0
+            expected = [units, 2 * units, 20 * units, np.count_nonzero(aboard[calls]) * a_year]
+            assert found[["units", "teu", "t", "vehicles"]].astype(float).to_list() == pytest.approx(expected)
+
+
+def test_the_days_of_a_facility_add_up_to_its_whole_period(busy: tuple[Network, Journal, Measures]) -> None:
+    _, _, measures = busy
+    days = measures.facility_days.groupby(["place", "facility"])[["utilisation", "queue"]].agg(["mean", "count"])
+    for row in measures.facilities.to_dict("records"):
+        own = days.loc[row["place"], row["facility"]]
+        assert own["utilisation", "count"] == 50
+        assert own["utilisation", "mean"] == pytest.approx(row["utilisation"])
+        assert own["queue", "mean"] == pytest.approx(row["mean_queue"])
+    assert (measures.facilities["mean_queue"] > 0).any()
+
+
+def test_what_is_carried_has_arrived_within_the_period(busy: tuple[Network, Journal, Measures]) -> None:
+    network, journal, measures = busy
+    length = network.model.run.length
+    means = measures.routes.set_index(["flow", "route"])["mean"]
+    assert (journal.units["finished"] > length).any()
+    for number, row in enumerate(carried(network, journal).to_dict("records")):
+        finished = journal.units["finished"][journal.units["itinerary"] == number]
+        arrived = np.count_nonzero((finished >= 0) & (finished < length))
+        assert row["teu_a_year"] == pytest.approx(2 * arrived * 8760 / length)
+        assert row["mean"] == pytest.approx(means[row["flow"], row["route"]])
+
+
+def test_the_gauge_changes_at_the_junction_alone(busy: tuple[Network, Journal, Measures]) -> None:
+    causes = busy[2].causes
+    assert set(causes.loc[causes["cause"] == "gauge change", "place"]) == {"junction"}
+    assert not causes.loc[causes["place"] == "junction", "cause"].isin(["handling", "crane", "berth"]).any()
+    assert {"hub", "market"} <= set(causes.loc[causes["cause"] == "handling", "place"])
