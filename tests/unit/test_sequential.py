@@ -152,3 +152,13 @@ def test_a_difference_can_be_bounded_and_all_scenarios_get_the_same_replications
     assert found.reached
     row = compare([base, other]).differences().query("flow == 'xian-poti' and measure == 'mean'").iloc[0]
     assert found.half_width == pytest.approx(row["high"] - row["difference"])
+
+
+def test_the_differences_of_several_scenarios_are_bounded_together() -> None:
+    networks = [toy(), toy(name="faster", slowness=0.8), toy(name="slower", slowness=1.2)]
+    results = run_all(networks, 4, until="difference.mean[xian-poti] ± 9 d", workers=1, task=synthetic.toy_measures)
+    differences = compare(results).differences().query("flow == 'xian-poti' and measure == 'mean'")
+    for result in results[1:]:
+        (found,) = result.until
+        row = differences[differences["scenario"] == result.scenario].iloc[0]
+        assert found.half_width == pytest.approx(row["high"] - row["difference"])
