@@ -175,8 +175,11 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
     count = len(journal.names["fleets"])
 
     def hours(start: str, end: str) -> Floats:
-        """Hours between two moments of the calls, within the measured period, by fleet."""
-        span = np.clip(k[end], 0, length) - np.clip(k[start], 0, length)
+        """Hours between two moments of the calls, within the measured period, by fleet. What a vehicle does when the
+        run ends, as waiting for cargo that never comes, it does until then."""
+        at_the_end = ~goes_on & np.isnan(k["next" if end == "next" else "weather_out"])
+        until = np.where(at_the_end & np.isnan(k[end]), length, k[end])
+        span = np.clip(until, 0, length) - np.clip(k[start], 0, length)
         return np.bincount(k["fleet"], np.nan_to_num(span), count).astype(float)
 
     phases = {

@@ -1,8 +1,8 @@
 """The measures of one replication, as pandas frames.
 
 Consignments released within the measured period are followed to their arrival, or to the end of the run. Those that
-have not arrived are counted, never dropped: they count as later than any promise, a quantile that lies among them is
-unknown (NaN), and in the mean they stand with the days they have been under way, which is a lower bound.
+have not arrived are counted, never dropped: they count as later than any promise, in the mean they stand with the days
+they have been under way, which is a lower bound, and a quantile that they could still change is unknown (NaN).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sim.model import Journal
 from sim.network import Network
 
 BIN_DAYS = 0.5
+QUANTILES = np.array([0.1, 0.5, 0.9])
 
 
 class RouteRow(TypedDict):
@@ -171,9 +172,10 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
     promise = network.model.routes[route_id].promise
     low, high = (promise.low / 24, promise.high / 24) if promise else (np.nan, np.nan)
     arrived = np.isfinite(days)
+    followed = float(age[~arrived].min(initial=np.inf))
     np.copyto(age, days, where=arrived)
     mean = float(np.mean(age)) if len(age) else np.nan
-    p10, p50, p90 = _quantiles(age, arrived)
+    p10, p50, p90 = _quantiles(age, int(np.count_nonzero(days <= followed)))
     known = len(days) > 0
     promised = known and promise is not None
     within = float(np.mean((days >= low) & (days <= high))) if promised else np.nan
@@ -205,13 +207,11 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
     }
 
 
-def _quantiles(days: np.ndarray, arrived: np.ndarray) -> list[float]:
-    """P10, P50, P90 with the boxes that have not arrived at the far end; NaN where the quantile lies among them. Uses
-    the days up."""
+def _quantiles(days: np.ndarray, settled: int) -> list[float]:
+    """P10, P50, P90 of the days, or of those so far; uses them up. settled: boxes that took no longer than any that has
+    not arrived was followed. No other can still come before them, so a quantile beyond them is unknown (NaN)."""
     if not len(days):
-        return [float("nan")] * 3
-    days[~arrived] = np.inf
+        return [float("nan")] * len(QUANTILES)
     days.sort()
-    with np.errstate(invalid="ignore"):
-        found = np.quantile(days, [0.1, 0.5, 0.9], overwrite_input=True)
-    return [float(q) if np.isfinite(q) else float("nan") for q in found]
+    found = np.quantile(days, QUANTILES, overwrite_input=True)
+    return [float(q) for q in np.where(np.ceil(QUANTILES * (len(days) - 1)) < settled, found, np.nan)]

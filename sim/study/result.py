@@ -75,7 +75,7 @@ class Result:
         Days, shares 0..1 and numbers of boxes and TEU. NaN: unknown, because too many boxes have not arrived in some
         replication, or, for an interval, because there is only one replication. Each of the days has a column
         `x_at_least`: a lower bound where boxes that have not arrived bear on it, else NaN. They are in the mean with
-        the days that they were under way; where a quantile lies among them, it is later than they were followed.
+        the days that they were under way; a quantile that they could still change is later than they were followed.
         """
         routes = self.frames["routes"].reindex(columns=["replication", *ROUTE, *DAYS, *SHARES, *COUNTS])
         table = self._over_replications(routes, ROUTE, [*DAYS, *SHARES, *COUNTS])
@@ -465,7 +465,8 @@ def _judge(runs: Sequence[_Run], targets: Sequence[Target], most: int) -> int:
             if number or not target.paired
         )
     found = [one_of for one in runs for one_of in one.until]
-    return more(found) if common else 0
+    asked = max(one.asked for one in runs)  # with those that failed: a cap on what has finished might never be met
+    return min(more(found), most - asked) if common else 0
 
 
 def check_pairing(networks: Sequence[Network]) -> None:
@@ -585,7 +586,7 @@ def _route_json(row: Mapping[Any, Any], causes: pd.DataFrame) -> dict[str, Any]:
 
 
 def _at_least(routes: pd.DataFrame, followed_days: float) -> pd.DataFrame:
-    """The routes by replication, with a lower bound for a quantile that lies among boxes that have not arrived."""
+    """The routes by replication, with a lower bound for a quantile that boxes that have not arrived could change."""
     censored = routes["unfinished"].to_numpy() > 0
     quantiles = routes[DAYS[1:]]
     return routes.assign(**quantiles.mask(quantiles.isna() & censored[:, None], followed_days))

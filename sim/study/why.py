@@ -76,7 +76,7 @@ def waterfall(
       by cause and place, moving and handling with them; at last what remains from the mean of these boxes to the P90
     - P90: their sum
 
-    NaN: unknown, because there is one replication, because the P90 lies among boxes that have not arrived, or because
+    NaN: unknown, because there is one replication, because boxes that have not arrived could change the P90, or because
     some replication had no box; then there are no causes.
     Raises StudyError for a result that was not made by the task `explained`.
     """

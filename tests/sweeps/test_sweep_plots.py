@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from rich.console import Console
+from scipy import stats
 
 import sim
 from sim.show import sweep_plots, sweeps
@@ -23,7 +24,7 @@ from sim.show.sweeps import save_page, sweep_json, sweep_table, told
 from sim.study import BadStudyError
 from sim.study.crew import Mishap
 from sim.sweeps import SweepResult, read_results, read_sweep
-from sim.sweeps.effects import Interval, axes, effects, efficient, samples
+from sim.sweeps.effects import Interval, Samples, axes, effects, efficient, samples
 from sim.sweeps.ledger import writing
 from sim.sweeps.points import points
 from sim.sweeps.run import _row, describe
@@ -74,6 +75,16 @@ def plain(levels: Mapping[str, Any], replication: int) -> tuple[float, float, fl
     """Two days less a ship, a day more for 24 h of wait; noise that all points of a replication share."""
     days = 11 - 2 * levels["ships"] + levels.get("wait", 36) / 24 + 0.5 * replication
     return days, 1000 + 100 * levels["ships"], 50.0 * levels["ships"]
+
+
+def test_groups_of_points_that_are_not_paired_add_up_their_errors_as_squares() -> None:
+    values = np.random.default_rng(4).normal(20, 3, (12, 1))
+    before = np.arange(12) < 5
+    found = Samples(values, np.full(values.shape, True), grid=False).change(before, ~before)
+    groups = [values[rows, 0] for rows in (before, ~before)]
+    halves = [stats.t.ppf(0.975, len(group) - 1) * stats.sem(group) for group in groups]
+    assert found.value == pytest.approx(groups[1].mean() - groups[0].mean())
+    assert (found.high - found.value, found.value - found.low) == pytest.approx((np.hypot(*halves),) * 2)
 
 
 def test_changes_are_paired_by_replication(made: Callable[..., SweepResult]) -> None:

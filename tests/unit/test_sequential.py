@@ -127,6 +127,19 @@ def test_what_more_replications_cannot_reach_ends_at_once() -> None:
     assert (found.reached, found.half_width, found.replications) == (False, None, 3)
 
 
+def fails_from_four_on(network: Any, replication: int) -> synthetic.ToyMeasures:
+    if replication >= 4:
+        raise MemoryError
+    return synthetic.toy_measures(network, replication)
+
+
+def test_replications_that_fail_count_towards_the_cap() -> None:
+    result = run(toy(), 4, until="transit.mean ± 1 min", most=20, workers=1, task=fails_from_four_on)
+    assert [failure.replication for failure in result.failures] == list(range(4, 20))
+    (found,) = result.until
+    assert (found.reached, found.replications, found.most) == (False, 4, 20)
+
+
 def test_a_difference_can_be_bounded_and_all_scenarios_get_the_same_replications() -> None:
     networks = [toy(), toy(name="faster", slowness=0.8)]
     base, other = run_all(
@@ -139,3 +152,13 @@ def test_a_difference_can_be_bounded_and_all_scenarios_get_the_same_replications
     assert found.reached
     row = compare([base, other]).differences().query("flow == 'xian-poti' and measure == 'mean'").iloc[0]
     assert found.half_width == pytest.approx(row["high"] - row["difference"])
+
+
+def test_the_differences_of_several_scenarios_are_bounded_together() -> None:
+    networks = [toy(), toy(name="faster", slowness=0.8), toy(name="slower", slowness=1.2)]
+    results = run_all(networks, 4, until="difference.mean[xian-poti] ± 9 d", workers=1, task=synthetic.toy_measures)
+    differences = compare(results).differences().query("flow == 'xian-poti' and measure == 'mean'")
+    for result in results[1:]:
+        (found,) = result.until
+        row = differences[differences["scenario"] == result.scenario].iloc[0]
+        assert found.half_width == pytest.approx(row["high"] - row["difference"])

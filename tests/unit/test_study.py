@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pandas as pd
 import pytest
+from scipy import stats
 
 import sim
 from sim.study import Result, StudyError, compare, estimate, replicate, run
@@ -317,6 +319,20 @@ def test_more_scenarios_have_wider_intervals(baseline: Result, faster: Result) -
     widths = [(frame["high"] - frame["low"]).to_numpy() for frame in (alone, together)]
     assert (widths[1] >= widths[0]).all()
     assert (widths[1] > widths[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("names", "confidence"), [((), 0.95), (("slower",), 0.975), (("slower", "slowest"), 1 - 0.05 / 3)]
+)
+def test_the_intervals_of_all_scenarios_hold_at_once(
+    baseline: Result, faster: Result, names: Sequence[str], confidence: float
+) -> None:
+    comparison = compare([baseline, faster, *(synthetic.result(name, slowness=1.1) for name in names)])
+    row = comparison.differences().query("scenario == 'faster' and flow == 'xian-poti' and measure == 'p90'").iloc[0]
+    first, second = (one.frames["routes"].query("flow == 'xian-poti'")["p90"].to_numpy() for one in (baseline, faster))
+    expected = stats.ttest_rel(second, first).confidence_interval(confidence)
+    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
+    assert comparison.to_json()["confidence"] == pytest.approx(confidence)
 
 
 def test_only_common_replications_are_paired(baseline: Result, faster: Result) -> None:

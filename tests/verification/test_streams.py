@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = {"corridor": ROOT / "tests" / "corridor.yaml", "baseline": ROOT / "scenarios" / "baseline-2024.yaml"}
 SHORT = ["run.warm_up=20 d", "run.length=60 d", "run.run_out=20 d"]
 ORDERED = {"stops", "quantiles"}  # mappings whose order has a meaning
+NUMBERED = {
+    "itinerary": "itineraries",
+    "place": "places",
+    "link": "links",
+    "fleet": "fleets",
+    "facility": "facilities",
+    "berth": "facilities",
+}
 ALL_YEAR = ", ".join(f"{month}: 9 %" for month in MONTHS)
 
 # what is changed -> the file that changes it
@@ -89,7 +97,7 @@ class Observed:
     drawn: dict[str, NDArray[np.float64]]
 
 
-def observe(file: Path, monkeypatch: pytest.MonkeyPatch) -> Observed:
+def observe(file: Path, monkeypatch: pytest.MonkeyPatch, changes: Sequence[str] = SHORT) -> Observed:
     drawn: dict[str, NDArray[np.float64]] = {}
     uniforms = Streams.uniforms
 
@@ -99,7 +107,7 @@ def observe(file: Path, monkeypatch: pytest.MonkeyPatch) -> Observed:
             drawn[name] = found
         return found
 
-    network = build(load(file, set=SHORT))
+    network = build(load(file, set=changes))
     with monkeypatch.context() as patch:
         patch.setattr(Streams, "uniforms", recorded)
         journal = simulate(network, 1)
@@ -208,6 +216,24 @@ def backwards(value: Any, key: str = "") -> Any:
     return {name: backwards(below, name) for name, below in (items if key in ORDERED else reversed(items))}
 
 
+def by_name(one: Observed) -> dict[str, NDArray[np.float64]]:
+    """The tables of the journal, their rows in an order of their own, with ranks of names for numbers that follow the
+    order of the file. Not the carriages, which number units by flow: what they tell stands in the others as well."""
+    found = {}
+    for table, columns in one.journal.tables().items():
+        values = []
+        for column, numbers in columns.items():
+            if column in NUMBERED:
+                ranks = np.argsort(np.argsort(one.journal.names[NUMBERED[column]]))
+                values.append(np.append(ranks, -1)[numbers])  # -1: none
+            else:
+                values.append(numbers)
+        rows = np.stack(values)
+        found[table] = rows[:, np.lexsort(rows)]
+    del found["carriages"]
+    return found
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_the_order_of_the_file_does_not_matter(
     bases: dict[str, Observed], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -221,6 +247,29 @@ def test_the_order_of_the_file_does_not_matter(
     for flow in base.network.model.demand:
         before, after = blocks(base, flow), blocks(other, flow)
         assert {at: way for at, (way, _) in before.items()} == {at: way for at, (way, _) in after.items()}
+    found = by_name(other)
+    for table, rows in by_name(base).items():
+        np.testing.assert_array_equal(rows, found[table], err_msg=table)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_longer_run_begins_with_the_shorter_one(
+    bases: dict[str, Observed], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, longer = bases[name], observe(FILES[name], monkeypatch, [*SHORT, "run.length=75 d"])
+    assert_same_draws(base, longer)
+    assert len(base.journal.units["released"]) < len(longer.journal.units["released"])
+    for flow in base.network.model.demand:
+        before, after = blocks(base, flow), blocks(longer, flow)
+        for at, (way, unit) in before.items():
+            assert after[at][0] == way
+            count = base.network.model.demand[flow].block
+            mine, theirs = (
+                one.journal.units["finished"][first : first + count]
+                for one, first in ((base, unit), (longer, after[at][1]))
+            )
+            arrived = mine < base.network.model.run.length + base.network.model.run.run_out
+            np.testing.assert_array_equal(mine[arrived], theirs[arrived], err_msg=f"{flow}, {at}")
 
 
 def test_what_is_apart_happens_as_before(bases: dict[str, Observed], changed: Callable[[str, str], Observed]) -> None:
