@@ -130,10 +130,12 @@ def compare(
     """
     from sim.scenario.load import Scenario
     from sim.show.views import view, view_comparison
-    from sim.study import check_pairing, checked, measured, run_all, settle
+    from sim.study import StudyError, check_pairing, checked, measured, run_all, settle
     from sim.study import compare as pair
 
     several = [scenarios] if isinstance(scenarios, str | os.PathLike | Scenario) else scenarios
+    if not several:
+        raise StudyError("at least one scenario is needed")
     networks = [_network(scenario) for scenario in several]  # all are checked before the first runs
     networks = settle(networks, workers=workers, on_done=on_done)
     check_pairing(networks)

@@ -268,11 +268,10 @@ def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
             }
         )
         return
-    from rich.console import Console
-
     from sim.show.tables import preview_table
+    from sim.show.terminal import terminal
 
-    Console().print(preview_table(network, found))
+    terminal().print(preview_table(network, found))
 
 
 @corridor.command()
@@ -319,14 +318,13 @@ def cost(file: str, flows: Sequence[str], changes: Sequence[str], as_json: bool,
     saves the results.
     """
 
-    from rich.console import Console
-
     from sim.show.tables import costs_table
+    from sim.show.terminal import terminal
 
     with asked([file], changes, **how) as study:
         check_priced(study.networks[0], flows)
         (result,) = study.run_and_save(check=check)
-        console = Console()
+        console = terminal()
         print_json(result.costs_json(flows)) if as_json else console.print(costs_table(result, flows, console.width))
 
 
@@ -501,11 +499,10 @@ def sources(file: str, changes: Sequence[str], grade: str | None, as_json: bool)
             del row["alike"]
         print_json({"scenario": scenario.name, "grades": count, "values": rows})
         return
-    from rich.console import Console
-
     from sim.show.tables import sources_table
+    from sim.show.terminal import terminal
 
-    console = Console()
+    console = terminal()
     console.print(sources_table(scenario.name, values, count, console.width))
 
 
@@ -543,11 +540,10 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
     Runs the calibration and the validation cases with the scenarios that come with the program. What the model misses
     stays in the table.
     """
-    from rich.console import Console
-
     import sim
     from sim.show.evidence import check_evidence, evidence_json, evidence_table, save_evidence
     from sim.show.progress import progress
+    from sim.show.terminal import terminal
     from sim.study import StudyError
 
     check_evidence(out)
@@ -559,7 +555,7 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
     with unhurried():
         files = save_evidence(found, out)
     click.echo(f"evidence: saved as {', '.join(map(str, files))}", err=True)
-    console = Console()
+    console = terminal()
     print_json(evidence_json(found)) if as_json else console.print(evidence_table(found, console.width))
 
 
@@ -739,10 +735,10 @@ def about(result: Result) -> dict[str, Any]:
 
 def answer(result: Result, folder: Path, said: Any, *, interrupted: bool = False) -> None:
     """Print a table, or a dict as JSON, and where it was saved; then say if runs are missing."""
-    from rich.console import Console
-
     click.echo(f"{result.scenario}: saved in {folder}{os.sep}", err=True)
-    print_json(said) if isinstance(said, dict) else Console().print(said)
+    from sim.show.terminal import terminal
+
+    print_json(said) if isinstance(said, dict) else terminal().print(said)
     if result.interrupted or interrupted:
         raise Stopped([result], folder.parent, folder.name.removeprefix(result.scenario))
     failed(result.failures)
@@ -782,13 +778,12 @@ def unhurried() -> Iterator[None]:
 
 def show(results: Sequence[Result], out: Path, as_json: bool) -> None:
     """Print what came out: the routes of one scenario, or the differences between several."""
-    from rich.console import Console
-
     from sim.show.save import save_comparison
     from sim.show.tables import differences_table, facilities_table, routes_table
+    from sim.show.terminal import terminal
     from sim.study import compare as pair
 
-    console = Console()
+    console = terminal()
     if len(results) > 1:
         comparison = pair(results)
         folder = save_comparison(comparison, out)

@@ -31,16 +31,15 @@ def optimise(
     FILE names levers with their costs, and the target; see scenarios/optimise/. Each run is in a ledger as soon as it
     has ended: the same command goes on where it was stopped.
     """
-    from rich.console import Console
-
     import sim
     from sim.show.optimise import dry_table, optimise_json, optimise_table, save_optimisation
     from sim.show.progress import progress
+    from sim.show.terminal import terminal
     from sim.sweeps.levers import read_optimisation
     from sim.sweeps.optimised import estimate, run_optimisation
 
     plan = read_optimisation(file, sim.library())
-    folder, console = out / f"optimise-{plan.sweep.name}", Console()
+    folder, console = out / f"optimise-{plan.sweep.name}", terminal()
     with ledger_errors():
         if dry_run:
             found = estimate(plan, folder, workers)

@@ -23,16 +23,15 @@ def sensitivity(file: str, workers: int | None, scheduler: str | None, again: bo
 
     What stopped goes on where it was. The page with plots and words is README.md in the folder of the study.
     """
-    from rich.console import Console
-
     import sim
     from sim.show.progress import progress
     from sim.show.sensitivity import save_study, study_json, study_table
+    from sim.show.terminal import terminal
     from sim.sweeps import read_sweep
     from sim.sweeps.sensitivity import study
 
     plan = read_sweep(file, sim.library())
-    folder, console = out / plan.name, Console()
+    folder, console = out / plan.name, terminal()
     with ledger_errors():
         found = study(plan, folder, workers=workers, scheduler=scheduler, again=again, progress=progress)
     with unhurried():

@@ -179,12 +179,11 @@ def plot(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
 @prints_json
 def discover(target: Path, fails: str, boxes: int, out: Path, as_json: bool) -> None:
     """Where in the ranges of the factors a corridor fails: boxes of few limits, told in words."""
-    from rich.console import Console
-
     from sim.show.discovery import discovery_json, discovery_table, save_discovery
+    from sim.show.terminal import terminal
     from sim.sweeps.discovery import discover, read_cases
 
-    folder, console = folder_of(target, out), Console()
+    folder, console = folder_of(target, out), terminal()
     about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         found = discover(read_cases(folder, fails), boxes)
@@ -205,18 +204,17 @@ def start(
     as_json: bool,
 ) -> None:
     """Read a sweep file, do the runs that its folder does not have, and show what came out."""
-    from rich.console import Console
-
     import sim
     from sim.show.progress import progress
     from sim.show.sensitivity import indices_table, save_indices
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
+    from sim.show.terminal import terminal
     from sim.sweeps import read_results, read_sweep, replicated, run_sweep
     from sim.sweeps.ledger import FILE
     from sim.sweeps.run import estimate
     from sim.sweeps.sensitivity import KINDS, indices
 
-    plan, console = read_sweep(file, sim.library()), Console()
+    plan, console = read_sweep(file, sim.library()), terminal()
     with ledger_errors():
         if replications is not None:
             plan = replicated(plan, replications)

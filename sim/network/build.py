@@ -174,13 +174,15 @@ def _find_carried(model: Model, doubtful: frozenset[Path]) -> tuple[dict[str, se
 
 
 def _way(model: Model, service: Service, graph_of: LinkGraphs) -> tuple[Section, ...] | None:
-    """The shortest way between the two stops, over `via`, on one mode if there is one, on one gauge for trains.
+    """The shortest way between the two stops, over `via`, on the mode of the service or on one that has a way, if there
+    is one; on one gauge for trains.
 
     A service that says how long it takes needs no links: it goes straight where there are none.
     """
     first, second = service.stops
     gauges: tuple[int | None, ...] = (1435, 1520) if service.kind == "trains" else (None,)
-    for modes in MODES[service.kind]:
+    mode = None if isinstance(service, FleetService) else service.mode
+    for modes in ((mode,),) if mode else MODES[service.kind]:
         ways = [_shortest(graph_of(modes, gauge), [first, *service.via, second]) for gauge in gauges]
         found = [way for way in ways if way is not None]
         if found:
@@ -219,7 +221,10 @@ def _through(graph: nx.Graph[str], points: list[str]) -> list[str]:
 def _no_way(model: Model, service: Service) -> str:
     first, second = service.stops
     where = f" by {', '.join(service.via)}" if service.via else ""
-    what = {"trains": "rail links of one gauge", "ships": "sea or waterway links"}.get(service.kind, "links")
+    if not isinstance(service, FleetService):
+        what = f"{service.mode} links" if service.mode else "links"
+    else:
+        what = {"trains": "rail links of one gauge", "ships": "sea or waterway links"}[service.kind]
     return f"no way from {first} to {second}{where} on {what}; add links, or change via"
 
 

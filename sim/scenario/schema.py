@@ -38,6 +38,7 @@ from sim.scenario.values import (
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Direction = Literal["west", "east"]
+Mode = Literal["rail", "sea", "road", "waterway"]
 Effect = Literal["finish", "suspend", "do-not-start"]
 StartEffect = Literal["finish", "do-not-start"]
 
@@ -116,7 +117,7 @@ class Link(Carriage):
     """Rail, sea, road or inland waterway between two places, usable both ways."""
 
     between: Annotated[list[Id], Field(min_length=2, max_length=2)]
-    mode: Literal["rail", "sea", "road", "waterway"]  # what can use it
+    mode: Mode  # what can use it
     gauge: Literal[1435, 1520] | None = None  # mm, rail only
     distance: Distance
     speed: Speed | None = None  # undisturbed; ships bring their own, and keep to the lower of the two
@@ -263,6 +264,7 @@ class TimetableService(Running):
     title: str
     stops: Annotated[dict[Id, TimetableStop], Field(min_length=2, max_length=2)]
     via: list[Id] = []  # places its way must touch, in order
+    mode: Mode | None = None  # what it runs on; none: the first with a way of sea, rail, waterway, road, all together
     every: PositiveDuration  # between departures, each way
     time: Variate | None = None  # stop to stop by timetable, port calls included; none: distance over speed
     on_time: Share = Share(1.0)  # share of arrivals by timetable
@@ -282,6 +284,7 @@ class IndividualService(Running):
     title: str
     stops: Annotated[dict[Id, NoStop], Field(min_length=2, max_length=2)]
     via: list[Id] = []  # places its way must touch, in order
+    mode: Mode | None = None  # what it runs on; none: the first with a way of rail, road, all together
     pace: Ratio = Ratio(1.0)  # speed relative to the links'
     time: Variate | None = None  # stop to stop; none: distance over speed and the links' delays
     accepts: list[Id]  # cargo kinds

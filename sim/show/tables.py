@@ -392,12 +392,13 @@ def foot_of(result: Result) -> list[RenderableType]:
 
 
 def _days(row: Mapping[Any, Any]) -> list[Text]:
+    promise = span(row["promise_low"], row["promise_high"])
+    kept = [_with_interval(row, name, 100, ".0f") if promise else Text() for name in ("share_within", "share_late")]
     return [
         Text(row["label"]),
         *(_transit(row, name) for name in ("mean", "p10", "p50", "p90")),
-        Text(span(row["promise_low"], row["promise_high"])),
-        _with_interval(row, "share_within", 100, ".0f"),
-        _with_interval(row, "share_late", 100, ".0f"),
+        Text(promise),
+        *kept,
         Text(_small_share(row["share_unfinished"])),
         Text(number(row["teu"], ",.0f")),
     ]

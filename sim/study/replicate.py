@@ -1,7 +1,7 @@
 """Replications in parallel processes: the same outcome to the bit for any number of workers.
 
-A replication that raises is kept as a Failure with its traceback. Ctrl-C lets what is in work end and keeps all that
-has finished.
+A replication that raises is kept as a Failure with its traceback. Ctrl-C lets what is in work end, and pressed again
+gives it up; all that has finished is kept.
 """
 
 from __future__ import annotations
@@ -74,8 +74,11 @@ def replicate(
             interrupted = True
     else:
         waiting = deque(replications)
-        with Processes(task, network, workers) as crew:
-            interrupted = carry_out(crew, lambda _: waiting.popleft() if waiting else None, keep)
+        try:
+            with Processes(task, network, workers) as crew:
+                interrupted = carry_out(crew, lambda _: waiting.popleft() if waiting else None, keep)
+        except KeyboardInterrupt:  # pressed again: what is in work is given up
+            interrupted = True
     ordered = {n: outcomes[n] for n in sorted(outcomes)}
     return Outcomes(
         {n: outcome for n, outcome in ordered.items() if not isinstance(outcome, Mishap)},

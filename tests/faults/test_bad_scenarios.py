@@ -195,13 +195,13 @@ def test_each_key_misspelt_once(faults_of, path, at):
             "takes 2 TEU, more than the capacity of 1 TEU",
             None,
         ),
-        ("fleets: {feeders: {capacity: 54 wagons}}", "base.yaml:97:135", "the units differ", None),
+        ("fleets: {feeders: {capacity: 54 wagons}}", "base.yaml:99:135", "the units differ", None),
         ("fleets: {feeders: {train_sets: 3}}", "2:20", "found both vessels and train_sets", None),
         ("fleets: {feeders: {vessels: null}}", "2:10", "found neither vessels nor train_sets", None),
         ("fleets: {kz-trains: {speed: 40 km/h}}", "2:22", "trains have no speed of their own", None),
         ("fleets: {feeders: {speed: null}}", "2:10", 'key "speed" is missing', None),
         ("fleets: {feeders: {service: liner}}", "2:29", "of kind timetable, where one of trains or ships", None),
-        ("fleets: {feeders: {draught: {full: 4 m}}}", "base.yaml:97:119", "an empty ship draws no less", None),
+        ("fleets: {feeders: {draught: {full: 4 m}}}", "base.yaml:99:119", "an empty ship draws no less", None),
         ("links: {aktau-alat: {gauge: 1520}}", "2:22", "a sea link has no gauge", None),
         ("links: {aktau-alat: {between: [alat, alat]}}", "2:31", "found alat twice", None),
         ("links: {almaty-aktau: {delay: 3 h}}", "2:31", 'found a time, where a share like "25 %" is due', None),
@@ -220,7 +220,7 @@ def test_each_key_misspelt_once(faults_of, path, at):
             None,
         ),
         ("ports: {aktau: {documents: {faulty_time: null}}}", "base.yaml:48:117", 'key "faulty_time" is missing', None),
-        ("services: {liner: {late: null}}", "base.yaml:91:5", 'key "late" is missing', None),
+        ("services: {liner: {late: null}}", "base.yaml:93:5", 'key "late" is missing', None),
         ("routes: {middle: {promise: {high: 9 d}}}", "2:35", "9 d is less than low, 10 d", None),
         (
             "ports: {almaty: {sea: caspian, berths: {track: {count: 1, discharge: 3 min, load: 3 min}}}}",
@@ -229,9 +229,9 @@ def test_each_key_misspelt_once(faults_of, path, at):
             None,
         ),
         (
-            "services: {rail-az: {kind: trains, time: null, accepts: null, stops: {alat: {berth: track, wait: 1 d}, "
-            "tbilisi: {berth: track, wait: 1 d}}}}\nterminals: {tbilisi: null}",
-            "2:104",
+            "services: {rail-az: {kind: trains, time: null, mode: null, accepts: null, stops: "
+            "{alat: {berth: track, wait: 1 d}, tbilisi: {berth: track, wait: 1 d}}}}\nterminals: {tbilisi: null}",
+            "2:116",
             'place "tbilisi" is no terminal and no port',
             None,
         ),

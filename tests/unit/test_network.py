@@ -46,6 +46,15 @@ def test_waypoints_hold_against_a_shorter_way() -> None:
     assert legs(changed(*BYPASS, "routes.middle.via=[]"), "w") == ["by-x"]
 
 
+def test_trucks_take_the_road_where_there_is_a_railway_too() -> None:
+    road = "links.road={between: [a, d], mode: road, distance: 900 km, speed: 60 km/h}"
+    by_rail, by_road = changed(*BYPASS, road), changed(*BYPASS, road, "services.by-x.mode=road")
+    assert [section.link for section in by_rail.ways["by-x"]] == ["ax", "xd"]
+    assert [section.link for section in by_road.ways["by-x"]] == ["road"]
+    (line,) = refused(*BYPASS, "services.by-x.mode=road")
+    assert "no way from a to d on road links; add links, or change via" in line
+
+
 def test_avoiding_a_place_or_a_service() -> None:
     for avoided in ("x", "by-x"):
         assert legs(changed(*BYPASS, "routes.middle.via=[]", f"routes.middle.avoid=[{avoided}]"), "w")[0] == "rail-ab"

@@ -136,6 +136,13 @@ def test_a_route_without_boxes_is_unknown(result: Result) -> None:
     assert "? unknown: there was no box in some replication" in text
 
 
+def test_a_route_without_a_promise_is_told_without_one(result: Result) -> None:
+    none = dict.fromkeys(["promise_low", "promise_high", "share_within", "share_late", "share_early"], math.nan)
+    text = printed(routes_table(without(result, routes=result.frames["routes"].assign(**none)), 80), 80)
+    assert "?" not in text
+    assert "320,000" in text
+
+
 def test_routes_are_ranked_where_they_are_separated_only(result: Result) -> None:
     text = printed(routes_table(result, 120), 120)
     behind = result.route_differences().query("destination == 'duisburg' and route == 'sea-cape'").iloc[0]

@@ -152,6 +152,21 @@ def test_ctrl_c_at_the_keyboard_reaches_the_whole_group_and_ends_cleanly(tmp_pat
     assert out.endswith(" ()\n")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_pressed_again_gives_up_what_is_in_work_and_keeps_what_has_finished(tmp_path: Path) -> None:
+    with script(tmp_path, "slow_square", 1000) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["begins\n", "one\n"]
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.05)  # the same signal twice at once would be one
+        out, err = process.communicate(timeout=60)
+    assert err == ""
+    interrupted, kept, failures = out.splitlines()[-1].split()
+    assert (interrupted, failures) == ("True", "()")
+    assert 1 <= int(kept) <= 2
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the workers in /proc")
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     with script(tmp_path, "slow_square", 1000) as process:

@@ -212,6 +212,25 @@ def test_preview_tells_load_against_capacity(corridor: Corridor, corridor_json: 
     assert "Feeders over" in corridor("preview", "small.yaml").stdout
 
 
+def test_no_column_is_lost_on_a_narrow_terminal(shell: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
+    wide, narrow = (shell(f"COLUMNS={width} corridor preview small.yaml").stdout for width in (80, 40))
+    assert "Utilisation" in wide
+    assert narrow == wide
+
+
+def test_a_terminal_that_cannot_show_a_character_gets_its_number(
+    shell: Callable[[str], subprocess.CompletedProcess[str]],
+) -> None:
+    shown = shell("PYTHONIOENCODING=ascii corridor preview small.yaml")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "\\u25b2 85 % of the capacity" in shown.stdout
+
+
+def test_nothing_to_compare_is_a_study_error() -> None:
+    with pytest.raises(sim.StudyError, match="at least one scenario"):
+        sim.compare([])
+
+
 def interrupted(folder: Path, wait_for: str, *words: str) -> tuple[int, str, str]:
     """Start `corridor` on a terminal, press Ctrl-C when it has shown `wait_for`; exit code, stdout, terminal."""
     terminal, stderr = pty.openpty()
