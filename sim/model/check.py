@@ -7,6 +7,7 @@ there. Nothing of it runs, and nothing is kept for it, unless it is asked for.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,12 +15,13 @@ from typing import NoReturn
 
 import numpy as np
 
+from sim.model.calendars import Closures
 from sim.model.clock import Actor
 from sim.model.facilities import Pool, Yard
 from sim.model.grid import INF, Floats, Hours, Ids
-from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal
+from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal, Table
 from sim.model.stock import Load, Part, Stage, Stock
-from sim.model.vehicles import Vehicle
+from sim.model.vehicles import Line, Vehicle
 from sim.model.world import World, _consignments
 from sim.network import Network
 
@@ -94,6 +96,7 @@ class Books:
         self.papers: set[bytes] = set()  # consignments at desks with few servers
         self.stories: dict[Actor, Vehicle] = {}
         self.known_vehicles = 0
+        self.lines: dict[int, Line] = {}  # by number of the fleet
         self.cargo: dict[int, Load | None] = {}  # by vehicle, as it was last seen
         self.origins: dict[int, int] = {}  # by vehicle, the call that it left last
         self.calls: dict[int, Call] = {}  # by vehicle, the last one
@@ -192,8 +195,11 @@ class Books:
         """Vehicles and calls that are new; a train made up for a load has it already."""
         recorder = self.world.recorder
         while self.known_vehicles < recorder.vehicles:
-            vehicle = self.world.vehicles[self.known_vehicles]
+            vehicle = self.world.vehicles.get(self.known_vehicles)
+            if vehicle is None:
+                self._refuse(f"vehicle {self.known_vehicles} is gone before it did anything")
             self.stories[vehicle.actor] = vehicle
+            self.lines[vehicle.line.number] = vehicle.line
             self.cargo[vehicle.number], self.origins[vehicle.number] = None, NEVER_LEFT
             self.known_vehicles += 1
             if vehicle.cargo is not None:
@@ -374,10 +380,83 @@ class Books:
         wrong = np.flatnonzero(arrived != (self.state == ARRIVED))
         if len(wrong):
             self._refuse(f"{self._box(wrong[0])} is {WHERE[self.state[wrong[0]]]}; arrived: {arrived[wrong[0]]}")
+        last = leg == np.array([len(t.itinerary.legs) - 1 for t in self.world.traffic], int)[self.itinerary[unit]]
+        wrong = np.flatnonzero(last & np.isfinite(landed) & (journal.units["finished"][unit] != landed))
+        if len(wrong):
+            box, hour = unit[wrong[0]], journal.units["finished"][unit[wrong[0]]]
+            self._refuse(f"{self._box(box)} landed at hour {landed[wrong[0]]} and arrived at hour {hour}")
         before = np.where(leg == 0, journal.units["released"][unit], -np.inf)
         carried = np.full((len(self.leg), int(self.leg.max(initial=0)) + 2), -np.inf)
         carried[unit, leg + 1] = landed
         self._in_order(unit, [np.maximum(before, carried[unit, leg]), table["ready"]])
+        self._aboard_between(journal, table)
+        self._ways(journal)
+        for call in self.world.recorder.watched or ():
+            self._open_water(call)
+
+    def _aboard_between(self, journal: Journal, table: Table) -> None:
+        """Boxes are loaded before their vehicle is, at the begin of their leg, and come off it at the end of it, after
+        there was room and before all are ashore."""
+        rides = np.flatnonzero(table["call_from"] >= 0)
+        unit, leg, calls = table["unit"][rides], table["leg"][rides], journal.calls
+        start, end = table["call_from"][rides], table["call_to"][rides]
+        number = self.world.place_number
+        most = int(self.leg.max(initial=0)) + 1
+        ends = np.full((len(self.world.traffic), most, 2), -1)
+        for t in self.world.traffic:
+            for i, way in enumerate(t.itinerary.legs[:most]):
+                ends[t.index, i] = number[way.origin], number[way.destination]
+        there = np.stack([calls["place"][start], calls["place"][end]], axis=-1)
+        wrong = np.flatnonzero((there != ends[self.itinerary[unit], leg]).any(axis=-1))
+        if len(wrong):
+            places = " to ".join(journal.names["places"][place] for place in there[wrong[0]])
+            self._refuse(f"{self._box(unit[wrong[0]])} was taken from {places} on leg {leg[wrong[0]]}")
+        for earlier, later in (
+            (table["loaded"][rides], calls["loaded"][start]),
+            (calls["room"][end], table["lowered"][rides]),
+            (table["landed"][rides], calls["discharged"][end]),
+        ):
+            self._in_order(unit, [earlier, later])
+
+    def _ways(self, journal: Journal) -> None:
+        """Trains and ships run forward in time, and enter a link one path after the other, while it is open."""
+        world = self.world
+        for name, table, hours in (
+            ("link", journal.segments, ("begin", "path", "entered", "moved", "ended")),
+            ("place", journal.stops, ("begin", "granted", "ended")),
+        ):
+            for earlier, later in pairwise(hours):
+                wrong = np.flatnonzero(table[later] < table[earlier])
+                if len(wrong):
+                    row = wrong[0]
+                    where = journal.names[f"{name}s"][table[name][row]]
+                    self._refuse(f'time runs backwards at {where}, call {table["call"][row]}: "{later}" < "{earlier}"')
+        link, direction = journal.segments["link"], journal.segments["direction"]
+        for name, track in world.tracks.items():
+            for way in (0, 1):
+                mine = (link == world.link_number[name]) & (track.single | (direction == way))
+                entered = np.sort(journal.segments["entered"][mine])
+                if np.any(np.diff(entered) < track.headway):
+                    self._refuse(f"two trains are on one path of {name}")
+                for closures in track.closures:
+                    shut = [hour for hour in entered.tolist() if _shut(closures, hour)]
+                    if shut:
+                        self._refuse(f"a train enters {name} at hour {shut[0]}, when it is closed")
+
+    def _open_water(self, call: Call) -> None:
+        """A vehicle comes to a berth, and leaves, only while that is open. A train made up for a load comes to its
+        first track with it, as those do that waited off the berth."""
+        line = self.lines[call.fleet]
+        halt = line.halts[self.world.places[call.place]]
+        comes_with_cargo = halt.off_berth or line.fleet.train_sets == "unlimited"
+        for name, closures, there in (
+            ("berthed", halt.entering, call.space_in > 0 or not comes_with_cargo),
+            ("reberthed", halt.entering, call.space_out > 0 and comes_with_cargo),
+            ("weather_out", halt.leaving, True),
+        ):
+            hour = getattr(call, name)
+            if there and _shut(closures, hour):
+                self._refuse(f'call {call.index} at {halt.place} is "{name}" at hour {hour}, when it is closed')
 
     def _in_order(self, unit: Ids, hours: list[Floats]) -> None:
         for earlier, later in pairwise(hours):
@@ -403,6 +482,12 @@ class Books:
     def _refuse(self, what: str) -> NoReturn:
         self.refused = ConservationError(f"hour {self.world.env.now:.6f}: {what} ({self.where or self._event()})")
         raise self.refused
+
+
+def _shut(closures: Closures, hour: float) -> bool:
+    """Whether it is closed at this hour; NaN, which has not come, is not."""
+    window = bisect_right(closures.starts, hour) - 1 if hour == hour else -1
+    return window >= 0 and hour < closures.ends[window]
 
 
 def _by_part(parts: list[Part], ids: Ids, hours: Hours) -> Iterator[tuple[Stage, Ids, Hours]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ import sim
 import sim.model.world
 from sim.cli import corridor
 from sim.model import simulate
+from sim.model.calendars import Closures
 from sim.model.check import ConservationError
 from sim.model.clock import Actor, Clock
 from sim.model.documents import Desk
-from sim.model.facilities import Pool, Yard
+from sim.model.facilities import Pool, Track, Yard
 from sim.model.stock import Lane, Queue, Stock
-from sim.model.vehicles import Vehicle
+from sim.model.vehicles import Line, Vehicle
 from sim.model.world import World
 from sim.network import Network, build
 from sim.scenario.load import load
@@ -180,6 +182,65 @@ def one_vehicle_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.model.world.start_fleets", twice)
 
 
+def lose_a_vehicle(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = sim.model.world.start_fleets
+
+    def all_but_one(world: World) -> None:
+        start(world)
+        world.vehicles.popitem()
+
+    monkeypatch.setattr("sim.model.world.start_fleets", all_but_one)
+
+
+def enter_before_the_path_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    enter = Track.enter
+    monkeypatch.setattr(Track, "enter", lambda track, now, way: (enter(track, now, way)[0], now - 1.0))
+
+
+def share_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Track, "enter", lambda track, now, way: (now, now))
+
+
+def enter_a_closed_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_soon_as_there_is_a_path(track: Track, now: float, way: int) -> tuple[float, float]:
+        lane = 0 if track.single else way
+        path = max(now, track._free[lane])
+        track._free[lane] = path + track.headway
+        return path, path
+
+    monkeypatch.setattr(Track, "enter", as_soon_as_there_is_a_path)
+
+
+def sail_in_a_storm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Closures, "next_open", lambda closures, hour: hour)
+
+
+def end_before_the_cranes(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Vehicle.work
+
+    def at_once(vehicle: Vehicle, task: Any, cargo: Any, now: float, *words: Any, **more: Any) -> Any:
+        return (*work(vehicle, task, cargo, now, *words, **more)[:2], now)
+
+    monkeypatch.setattr(Vehicle, "work", at_once)
+
+
+def stay_at_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    halt = Line._halt
+    monkeypatch.setattr(
+        Line, "_halt", lambda line, world, of, place: replace(halt(line, world, of, place), other=place)
+    )
+
+
+def arrive_before_landing(monkeypatch: pytest.MonkeyPatch) -> None:
+    land = World.land
+
+    def too_early(world: World, parts: Any, ids: Any, landed: Any) -> None:
+        land(world, parts, ids, landed)
+        world.finished[ids] -= 500
+
+    monkeypatch.setattr(World, "land", too_early)
+
+
 @pytest.mark.parametrize(
     ("fault", "file", "message"),
     [
@@ -203,6 +264,14 @@ def one_vehicle_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
         (release_papers_before_landing, "papers", r"box \d+ of \S+ is ready before it has landed"),
         (lose_papers, "desk", r"papers at \w+ release other boxes than they were made out for"),
         (one_vehicle_too_many, "base", r"fleet \w+ has \d+ vehicles, where \d are due"),
+        (lose_a_vehicle, "base", r"vehicle \d+ is gone before it did anything"),
+        (enter_before_the_path_is_free, "single-track", r'backwards at \S+, call \d+: "entered" < "path"'),
+        (share_a_path, "single-track", r"two trains are on one path of \w+"),
+        (enter_a_closed_link, "single-track", r"a train enters \S+ at hour \S+, when it is closed"),
+        (sail_in_a_storm, "storms", r'call \d+ at \w+ is "(re)?berthed" at hour \S+, when it is closed'),
+        (end_before_the_cranes, "base", r"time runs backwards for box \d+ of \S+: hour"),
+        (stay_at_the_origin, "border", r"box \d+ of \S+ was taken from (\w+) to \1 on leg \d"),
+        (arrive_before_landing, "base", r"box \d+ of \S+ landed at hour \S+ and arrived at hour"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
