@@ -382,13 +382,31 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
 
 
 def foot_of(result: Result) -> list[RenderableType]:
-    """What stands below every report: whether the warm-up was enough, how sure the values of the scenario are, what
-    became of the targets."""
-    notes = [_warm_up(result), Text(f"{shares(result.grades)}; corridor sources lists them", style="dim")]
+    """What stands below every report: whether the warm-up was enough, and boxes followed for long enough, how sure the
+    values of the scenario are, what became of the targets."""
+    notes = [
+        _warm_up(result),
+        *_late(result),
+        Text(f"{shares(result.grades)}; corridor sources lists them", style="dim"),
+    ]
     notes += [_target(found) for found in result.until]
     if not result.complete and not result.failures:
         notes.append(Text("stopped early: these are the replications that had finished", style="yellow"))
     return [*notes]
+
+
+def _late(result: Result) -> list[Text]:
+    """That some boxes that count as late may yet come in time."""
+    routes = result.frames["routes"]
+    if not ((routes["unfinished"] > 0) & (routes["promise_high"] > result.followed_days)).any():
+        return []
+    return [
+        Text(
+            "late may be fewer: boxes that had not arrived count as late, and the last ones were followed for "
+            f"{result.followed_days:g} d, less than a published time; a longer run.run_out follows them longer",
+            style="yellow",
+        )
+    ]
 
 
 def _days(row: Mapping[Any, Any]) -> list[Text]:

@@ -226,6 +226,16 @@ def test_a_terminal_that_cannot_show_a_character_gets_its_number(
     assert "\\u25b2 85 % of the capacity" in shown.stdout
 
 
+@pytest.mark.parametrize("command", ["run", "promise"])
+def test_boxes_that_were_not_followed_for_the_published_time_are_told(corridor: Corridor, command: str) -> None:
+    def said(followed: str) -> bool:
+        told = corridor(command, "small.yaml", "--workers", 1, "-n", 1, "--set", f"run.run_out={followed}").stdout
+        return "the last ones were followed for 1 d," in " ".join(told.split())
+
+    assert said("1 d")
+    assert not said("20 d")
+
+
 def test_nothing_to_compare_is_a_study_error() -> None:
     with pytest.raises(sim.StudyError, match="at least one scenario"):
         sim.compare([])
