@@ -26,7 +26,7 @@ MODES: dict[str, tuple[tuple[str, ...], ...]] = {  # what a service runs on; the
     "trains": (("rail",),),
     "ships": (("sea", "waterway"),),
     "timetable": (("sea",), ("rail",), ("waterway",), ("road",), ("sea", "rail", "waterway", "road")),
-    "individual": (("rail",), ("road",), ("sea", "rail", "waterway", "road")),
+    "individual": (("rail",), ("road",), ("pipeline",), ("sea", "rail", "waterway", "road", "pipeline")),
 }
 
 

@@ -38,7 +38,7 @@ from sim.scenario.values import (
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Direction = Literal["west", "east"]
-Mode = Literal["rail", "sea", "road", "waterway"]
+Mode = Literal["rail", "sea", "road", "waterway", "pipeline"]
 Effect = Literal["finish", "suspend", "do-not-start"]
 StartEffect = Literal["finish", "do-not-start"]
 
@@ -114,7 +114,7 @@ class Running(Carriage):
 
 
 class Link(Carriage):
-    """Rail, sea, road or inland waterway between two places, usable both ways."""
+    """Rail, sea, road, inland waterway or pipeline between two places, usable both ways."""
 
     between: Annotated[list[Id], Field(min_length=2, max_length=2)]
     mode: Mode  # what can use it
@@ -284,7 +284,7 @@ class IndividualService(Running):
     title: str
     stops: Annotated[dict[Id, NoStop], Field(min_length=2, max_length=2)]
     via: list[Id] = []  # places its way must touch, in order
-    mode: Mode | None = None  # what it runs on; none: the first with a way of rail, road, all together
+    mode: Mode | None = None  # what it runs on; none: the first with a way of rail, road, pipeline, all together
     pace: Ratio = Ratio(1.0)  # speed relative to the links'
     time: Variate | None = None  # stop to stop; none: distance over speed and the links' delays
     accepts: list[Id]  # cargo kinds

@@ -24,7 +24,7 @@ PALETTE = (
     *("#7F7F7F", "#882255", "#999933", "#332288", "#000000"),
 )
 INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
-MODES = {"rail": "#D55E00", "sea": "#0072B2", "road": "#009E73", "waterway": "#56B4E9"}
+MODES = {"rail": "#D55E00", "sea": "#0072B2", "road": "#009E73", "waterway": "#56B4E9", "pipeline": "#999933"}
 DPI = 150
 WIDTH = 9.0  # inches: a page between its margins, at 0.7 of the size
 HEAD, FOOT = 0.85, 0.35  # inches for title and reading, and for the footer

@@ -25,7 +25,7 @@ class Spot:
 class Course:
     """A link on the map, or a service that runs by its timetable and on no link."""
 
-    mode: str  # rail, sea, road or waterway
+    mode: str  # as of a link
     points: tuple[Point, ...]
 
 

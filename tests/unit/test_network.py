@@ -55,6 +55,12 @@ def test_trucks_take_the_road_where_there_is_a_railway_too() -> None:
     assert "no way from a to d on road links; add links, or change via" in line
 
 
+def test_oil_takes_a_pipeline_where_there_is_nothing_else() -> None:
+    pipe = "links.pipe={between: [a, d], mode: pipeline, distance: 900 km, speed: 7 km/h}"
+    network = changed(*BYPASS, pipe, "services.by-x.via=[]", "links.ax=null", "links.xd=null")
+    assert [section.link for section in network.ways["by-x"]] == ["pipe"]
+
+
 def test_avoiding_a_place_or_a_service() -> None:
     for avoided in ("x", "by-x"):
         assert legs(changed(*BYPASS, "routes.middle.via=[]", f"routes.middle.avoid=[{avoided}]"), "w")[0] == "rail-ab"
