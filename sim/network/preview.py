@@ -116,27 +116,45 @@ def _lines(network: Network) -> list[_Line]:
         rooms = [(_count(f), float(f.capacity) * load_share(network.model, f)) for f in fleets.values()]
         room = sum(n * r for n, r in rooms) / max(sum(n for n, _ in rooms), 1)
         line = _Line(name, service, fleets, dict(space[name]), room)
-        lines.append(replace(line, **_trips(network, line, blocks[name])))
+        for _ in range(3):
+            line = replace(line, **_trips(network, line, blocks[name]))
+        lines.append(line)
     return lines
 
 
-def _trips(network: Network, line: _Line, blocks: dict[str, float]) -> dict[str, Any]:
+def _trips(network: Network, line: _Line, groups: dict[str, float]) -> dict[str, Any]:
     """How many vehicles leave an hour: full, or by their wait before they are full, as far as the fleet allows and as
-    they come back from the other end. blocks: that come to each stop per hour."""
-    full, laden, ready = {}, {}, []
+    they come back from the other end. groups: of units that come together to each stop per hour."""
+    full, laden, loading = {}, {}, {}
     for stop, rule in line.service.stops.items():
-        full[stop] = sum(line.space.get(stop, {}).values()) / line.room if line.room else 0.0
-        by_wait = 1 / (rule.wait + 1 / blocks[stop]) if blocks.get(stop) and not rule.min_load else 0.0
+        space, often = sum(line.space.get(stop, {}).values()), groups.get(stop, 0.0)
+        full[stop] = space / line.room if line.room else 0.0
+        by_wait = 1 / (rule.wait + 1 / often) if often and not rule.min_load else 0.0
         laden[stop] = max(full[stop], by_wait)
-        ready.append(max(laden[stop], 1 / rule.empty_after if rule.empty_after else laden[stop]))
-    most = sum(_count(f) / max(_running_hours(network, line, f), 1e-9) for f in line.fleets.values())
-    trips = max(*full.values(), min(*ready, math.inf if _unlimited(line) else most))
+        to_fill = max(line.room - space / often, 0.0) / space if often else 0.0
+        loading[stop] = to_fill if rule.min_load else min(rule.wait, to_fill)
+    trips = max(laden.values()) if _unlimited(line) else max(_made(network, line, laden, loading), *full.values())
     return {"trips": trips, "laden_trips": {stop: min(rate, trips) for stop, rate in laden.items()}}
 
 
-def _running_hours(network: Network, line: _Line, fleet: Fleet) -> float:
-    """Mean hours of a round trip on the way."""
-    return sum(_run_hours(network, line, fleet, stop) for stop in line.service.stops)
+def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[str, float]) -> float:
+    """Round trips an hour that the fleet makes, where `laden` vehicles an hour find cargo and take `loading` hours to
+    gather it. Those for which there is none leave empty when they have stood for `empty_after`, or wait for it; the
+    others are taken to have stood for half of that when it comes."""
+    vehicles: float = sum(_count(f) for f in line.fleets.values())
+    hours = vehicles / sum(_count(f) / max(_cycle(network, line, f), 1e-9) for f in line.fleets.values())
+    hours += sum(loading.values())
+    trips = vehicles / hours
+    for stop in sorted(laden, key=lambda stop: laden[stop]):
+        patience = line.service.stops[stop].empty_after
+        if trips <= laden[stop]:
+            break
+        if patience is None:
+            return laden[stop]
+        hours += patience - loading[stop]
+        vehicles -= laden[stop] * (loading[stop] - patience / 2)
+        trips = max(laden[stop], vehicles / hours)
+    return trips
 
 
 def _count(fleet: Fleet) -> int:
