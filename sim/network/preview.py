@@ -101,25 +101,46 @@ def _rate(network: Network, flow: Flow, share: float) -> float:
 
 def _lines(network: Network) -> list[_Line]:
     space: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
-    blocks: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))  # per hour
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         for leg in way.legs:
-            rate = _rate(network, flow, way.share)
-            space[leg.service][leg.origin][flow.cargo] += rate
-            blocks[leg.service][leg.origin] += rate / network.model.cargo[flow.cargo].space / flow.block
-    lines = []
+            space[leg.service][leg.origin][flow.cargo] += _rate(network, flow, way.share)
+    lines = {}
     for name, service in network.model.services.items():
         if not isinstance(service, FleetService):
             continue
         fleets = {k: f for k, f in network.model.fleets.items() if f.service == name}
         rooms = [(_count(f), float(f.capacity) * load_share(network.model, f)) for f in fleets.values()]
         room = sum(n * r for n, r in rooms) / max(sum(n for n, _ in rooms), 1)
-        line = _Line(name, service, fleets, dict(space[name]), room)
-        for _ in range(3):
-            line = replace(line, **_trips(network, line, blocks[name]))
-        lines.append(line)
-    return lines
+        lines[name] = _Line(name, service, fleets, dict(space[name]), room)
+    # what comes to a line depends on the one before it, and its hours at the berth on how many vehicles there are
+    for _ in range(1 + max((len(way.legs) for way in network.itineraries), default=0)):
+        groups = _groups(network, lines)
+        lines = {name: replace(line, **_trips(network, line, groups[name])) for name, line in lines.items()}
+    return list(lines.values())
+
+
+def _groups(network: Network, lines: dict[str, _Line]) -> dict[str, dict[str, float]]:
+    """How often an hour units come together to each stop of each line: blocks on their first leg; later what a vehicle
+    brings. Each vehicle that leaves cuts the stream of blocks once, and brings together what it has."""
+    brought: dict[tuple[str, str, str], float] = defaultdict(float)  # by line, stop and the line before
+    for way in network.itineraries:
+        flow = network.model.demand[way.flow]
+        rate = _rate(network, flow, way.share)
+        units = rate / network.model.cargo[flow.cargo].space
+        pieces, before = units / flow.block, ""
+        for leg in way.legs:
+            brought[leg.service, leg.origin, before] += min(pieces, units)
+            before = ""
+            if leg.service in lines:
+                line = lines[leg.service]
+                pieces += line.laden_trips.get(leg.origin, 0.0) * rate / sum(line.space[leg.origin].values())
+                before = "" if network.terminal(leg.destination).documents else leg.service
+    groups: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for (name, stop, before), often in brought.items():
+        laden = [rate for start, rate in lines[before].laden_trips.items() if start != stop] if before else []
+        groups[name][stop] += min(often, *laden) if any(laden) else often
+    return groups
 
 
 def _trips(network: Network, line: _Line, groups: dict[str, float]) -> dict[str, Any]:
@@ -129,12 +150,26 @@ def _trips(network: Network, line: _Line, groups: dict[str, float]) -> dict[str,
     for stop, rule in line.service.stops.items():
         space, often = sum(line.space.get(stop, {}).values()), groups.get(stop, 0.0)
         full[stop] = space / line.room if line.room else 0.0
-        by_wait = 1 / (rule.wait + 1 / often) if often and not rule.min_load else 0.0
-        laden[stop] = max(full[stop], by_wait)
-        to_fill = max(line.room - space / often, 0.0) / space if often else 0.0
-        loading[stop] = to_fill if rule.min_load else min(rule.wait, to_fill)
+        load, loading[stop] = _mean_load(line.room, space / often, often, rule.wait) if often else (0.0, 0.0)
+        laden[stop] = space / max(load, rule.min_load * line.room) if often and line.room else 0.0
     trips = max(laden.values()) if _unlimited(line) else max(_made(network, line, laden, loading), *full.values())
     return {"trips": trips, "laden_trips": {stop: min(rate, trips) for stop, rate in laden.items()}}
+
+
+def _mean_load(room: float, group: float, often: float, wait: float) -> tuple[float, float]:
+    """The mean load of a vehicle that leaves full, or `wait` hours after its first group, and the hours that it takes
+    to gather it. Groups of the same size come at random, `often` an hour; of the last one a part may stay behind."""
+    load, more = min(group, room), 0.0
+    chance = math.exp(-often * wait)  # that just so many further groups come in time
+    enough = 1.0 - chance  # that at least one more does
+    number = 1
+    while number * group < room and enough > 1e-9:
+        load += enough * min(group, room - number * group)
+        more += enough
+        chance *= often * wait / number
+        enough -= chance
+        number += 1
+    return load, more / often
 
 
 def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[str, float]) -> float:
@@ -151,7 +186,7 @@ def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[
             break
         if patience is None:
             return laden[stop]
-        hours += patience - loading[stop]
+        hours += patience - loading[stop] + laden[stop] * loading[stop] ** 2 / 2
         vehicles -= laden[stop] * (loading[stop] - patience / 2)
         trips = max(laden[stop], vehicles / hours)
     return trips
