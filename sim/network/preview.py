@@ -75,6 +75,16 @@ class _Line:
         """Units/h loaded at a stop."""
         return sum(s / network.model.cargo[c].space for c, s in self.space.get(stop, {}).items())
 
+    @property
+    def both_ways(self) -> float:
+        """Vehicles/h there and back; trains that are made up for one load do not come back."""
+        return sum(self.laden_trips.values()) if self.unlimited else 2 * self.trips
+
+    @property
+    def unlimited(self) -> bool:
+        """Its train sets are never short."""
+        return any(f.train_sets == "unlimited" for f in self.fleets.values())
+
     def laden(self, stop: str) -> float:
         """The part of the vehicles that leave a stop with cargo."""
         return self.laden_trips.get(stop, 0.0) / self.trips
@@ -84,7 +94,7 @@ def preview(network: Network) -> Preview:
     """Offered load against capacity of everything that can be full, and what a run will take."""
     lines = _lines(network)
     loads = [
-        *(_line_load(network, line) for line in lines if not _unlimited(line)),
+        *(_line_load(network, line) for line in lines if not line.unlimited),
         *_berths(network, lines),
         *_borders(network, lines),
         *_paths(network, lines),
@@ -152,7 +162,7 @@ def _trips(network: Network, line: _Line, groups: dict[str, float]) -> dict[str,
         full[stop] = space / line.room if line.room else 0.0
         load, loading[stop] = _mean_load(line.room, space / often, often, rule.wait) if often else (0.0, 0.0)
         laden[stop] = space / max(load, rule.min_load * line.room) if often and line.room else 0.0
-    trips = max(laden.values()) if _unlimited(line) else max(_made(network, line, laden, loading), *full.values())
+    trips = max(laden.values()) if line.unlimited else max(_made(network, line, laden, loading), *full.values())
     return {"trips": trips, "laden_trips": {stop: min(rate, trips) for stop, rate in laden.items()}}
 
 
@@ -194,10 +204,6 @@ def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[
 
 def _count(fleet: Fleet) -> int:
     return fleet.vessels or (1 if fleet.train_sets in (None, "unlimited") else int(fleet.train_sets))
-
-
-def _unlimited(line: _Line) -> bool:
-    return any(f.train_sets == "unlimited" for f in line.fleets.values())
 
 
 def _line_load(network: Network, line: _Line) -> Offered:
@@ -330,28 +336,31 @@ def _paths(network: Network, lines: list[_Line]) -> list[Offered]:
     trains: dict[str, float] = defaultdict(float)
     for line in lines:
         for section in network.ways[line.name]:
-            trains[section.link] += line.trips
+            single = network.model.links[section.link].track == "single"
+            trains[section.link] += line.both_ways if single else line.trips
     loads = []
     for name, link in network.model.links.items():
         if link.paths is not None:
-            both = 2 if link.track == "single" else 1
             day = 24.0
-            loads.append(Offered(name, "paths", "path", trains[name] * both * day, link.paths * day, "trains/d"))
+            loads.append(Offered(name, "paths", "path", trains[name] * day, link.paths * day, "trains/d"))
     return loads
 
 
 def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
-    """By Little's law: what comes an hour times how long it stands there at least: papers and half a departure gap."""
-    gap = {line.name: 0.5 / line.trips for line in lines if line.trips}
+    """By Little's law: what comes an hour times how long it stands there at least: papers, half of the hours in which
+    the vehicles that bring and take it are worked on, and half the gap between those that take it."""
+    by_name = {line.name: line for line in lines if line.trips}
     held: dict[tuple[str, str], float] = defaultdict(float)
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         unit = network.model.cargo[flow.cargo].space.unit
         for before, after in zip(way.legs, way.legs[1:], strict=False):
-            if after.service not in gap or not isinstance(network.model.services[before.service], FleetService):
+            if before.service not in by_name or after.service not in by_name:
                 continue
-            terminal = network.terminal(after.origin)
-            stay = gap[after.service] + (papers_mean(terminal.documents) if terminal.documents else 0.0)
+            terminal, bringing, taking = network.terminal(after.origin), by_name[before.service], by_name[after.service]
+            stay = papers_mean(terminal.documents) if terminal.documents else 0.0
+            stay += (_berth_hours(network, bringing, after.origin) + _berth_hours(network, taking, after.origin)) / 2
+            stay += 0.5 / taking.laden_trips[after.origin]
             for name, yard in terminal.yards.items():
                 if yard.limit.unit == unit and yard.direction in (None, flow.direction):
                     held[after.origin, name] += _rate(network, flow, way.share) * stay
@@ -366,8 +375,8 @@ def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
 def _estimate(network: Network, lines: list[_Line]) -> Estimate:
     run = network.model.run
     hours = run.warm_up + run.length + run.run_out
-    trips = sum(2 * line.trips for line in lines) * hours
-    sections = sum(2 * line.trips * len(network.ways[line.name]) for line in lines) * hours
+    trips = sum(line.both_ways for line in lines) * hours
+    sections = sum(line.both_ways * len(network.ways[line.name]) for line in lines) * hours
     units = legs = 0.0
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
