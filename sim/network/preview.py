@@ -20,6 +20,8 @@ UNIT_LEG_S = 0.25e-6  # and of each unit on board
 PROGRAM_BYTES = 185e6
 UNIT_LEG_BYTES = 80.0
 
+HAIR = 1e-9  # of space and of probabilities: nothing
+
 
 @dataclass(frozen=True)
 class Offered:
@@ -70,6 +72,7 @@ class _Line:
     room: float  # of a mean vehicle
     trips: float = 0.0  # vehicles/h each way
     laden_trips: dict[str, float] = field(default_factory=dict)  # stop → of these, with cargo
+    cuts: dict[str, float] = field(default_factory=dict)  # stop → of these, with a part of a group of units only
 
     def units(self, network: Network, stop: str) -> float:
         """Units/h loaded at a stop."""
@@ -144,7 +147,7 @@ def _groups(network: Network, lines: dict[str, _Line]) -> dict[str, dict[str, fl
             before = ""
             if leg.service in lines:
                 line = lines[leg.service]
-                pieces += line.laden_trips.get(leg.origin, 0.0) * rate / sum(line.space[leg.origin].values())
+                pieces += line.cuts.get(leg.origin, 0.0) * rate / sum(line.space[leg.origin].values())
                 before = "" if network.terminal(leg.destination).documents else leg.service
     groups: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for (name, stop, before), often in brought.items():
@@ -156,30 +159,35 @@ def _groups(network: Network, lines: dict[str, _Line]) -> dict[str, dict[str, fl
 def _trips(network: Network, line: _Line, groups: dict[str, float]) -> dict[str, Any]:
     """How many vehicles leave an hour: full, or by their wait before they are full, as far as the fleet allows and as
     they come back from the other end. groups: of units that come together to each stop per hour."""
-    full, laden, loading = {}, {}, {}
+    full, laden, cut, loading = {}, {}, {}, {}
     for stop, rule in line.service.stops.items():
         space, often = sum(line.space.get(stop, {}).values()), groups.get(stop, 0.0)
         full[stop] = space / line.room if line.room else 0.0
-        load, loading[stop] = _mean_load(line.room, space / often, often, rule.wait) if often else (0.0, 0.0)
-        laden[stop] = space / max(load, rule.min_load * line.room) if often and line.room else 0.0
+        laden[stop] = cut[stop] = loading[stop] = 0.0
+        if often and line.room:
+            load, loading[stop], cut[stop] = _mean_load(line.room, space / often, often, rule.wait)
+            laden[stop] = space / max(load, rule.min_load * line.room)
     trips = max(laden.values()) if line.unlimited else max(_made(network, line, laden, loading), *full.values())
-    return {"trips": trips, "laden_trips": {stop: min(rate, trips) for stop, rate in laden.items()}}
+    laden_trips = {stop: min(rate, trips) for stop, rate in laden.items()}
+    return {"trips": trips, "laden_trips": laden_trips, "cuts": {k: rate * cut[k] for k, rate in laden_trips.items()}}
 
 
-def _mean_load(room: float, group: float, often: float, wait: float) -> tuple[float, float]:
-    """The mean load of a vehicle that leaves full, or `wait` hours after its first group, and the hours that it takes
-    to gather it. Groups of the same size come at random, `often` an hour; of the last one a part may stay behind."""
-    load, more = min(group, room), 0.0
+def _mean_load(room: float, group: float, often: float, wait: float) -> tuple[float, float, float]:
+    """Of a vehicle that leaves full, or `wait` hours after its first group: the mean load, the hours that it takes to
+    gather it, and how probably a part of the last group stays behind. Groups of the same size come at random, `often`
+    an hour."""
+    load, more, full = min(group, room), 0.0, 1.0
     chance = math.exp(-often * wait)  # that just so many further groups come in time
     enough = 1.0 - chance  # that at least one more does
     number = 1
-    while number * group < room and enough > 1e-9:
+    while number * group < room - HAIR and enough > HAIR:
         load += enough * min(group, room - number * group)
         more += enough
+        full = enough
         chance *= often * wait / number
         enough -= chance
         number += 1
-    return load, more / often
+    return load, more / often, full if number * group > room + HAIR else 0.0
 
 
 def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[str, float]) -> float:
