@@ -284,7 +284,7 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
         table,
         Text(f"{MARK}; from 100 % on a queue grows without end", style="dim"),
         Text("Means of random arrivals: queues, seasons and waiting for weather come on top", style="dim"),
-        Text("Yards are the least: where ships are short or blown in, several times as much stands there", style="dim"),
+        Text("Yards at least: where ships are short, several times as much stands there", style="dim"),
         Text(
             f"One replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "
             f"{size.cpu_s:.1f} s of CPU, {size.memory_mb:,.0f} MB"
