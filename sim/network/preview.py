@@ -20,6 +20,8 @@ UNIT_LEG_S = 0.25e-6  # and of each unit on board
 PROGRAM_BYTES = 185e6
 UNIT_LEG_BYTES = 80.0
 
+HAIR = 1e-9  # of space and of probabilities: nothing
+
 
 @dataclass(frozen=True)
 class Offered:
@@ -70,10 +72,21 @@ class _Line:
     room: float  # of a mean vehicle
     trips: float = 0.0  # vehicles/h each way
     laden_trips: dict[str, float] = field(default_factory=dict)  # stop → of these, with cargo
+    cuts: dict[str, float] = field(default_factory=dict)  # stop → of these, with a part of a group of units only
 
     def units(self, network: Network, stop: str) -> float:
         """Units/h loaded at a stop."""
         return sum(s / network.model.cargo[c].space for c, s in self.space.get(stop, {}).items())
+
+    @property
+    def both_ways(self) -> float:
+        """Vehicles/h there and back; trains that are made up for one load do not come back."""
+        return sum(self.laden_trips.values()) if self.unlimited else 2 * self.trips
+
+    @property
+    def unlimited(self) -> bool:
+        """Its train sets are never short."""
+        return any(f.train_sets == "unlimited" for f in self.fleets.values())
 
     def laden(self, stop: str) -> float:
         """The part of the vehicles that leave a stop with cargo."""
@@ -84,7 +97,7 @@ def preview(network: Network) -> Preview:
     """Offered load against capacity of everything that can be full, and what a run will take."""
     lines = _lines(network)
     loads = [
-        *(_line_load(network, line) for line in lines if not _unlimited(line)),
+        *(_line_load(network, line) for line in lines if not line.unlimited),
         *_berths(network, lines),
         *_borders(network, lines),
         *_paths(network, lines),
@@ -101,50 +114,104 @@ def _rate(network: Network, flow: Flow, share: float) -> float:
 
 def _lines(network: Network) -> list[_Line]:
     space: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
-    blocks: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))  # per hour
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         for leg in way.legs:
-            rate = _rate(network, flow, way.share)
-            space[leg.service][leg.origin][flow.cargo] += rate
-            blocks[leg.service][leg.origin] += rate / network.model.cargo[flow.cargo].space / flow.block
-    lines = []
+            space[leg.service][leg.origin][flow.cargo] += _rate(network, flow, way.share)
+    lines = {}
     for name, service in network.model.services.items():
         if not isinstance(service, FleetService):
             continue
         fleets = {k: f for k, f in network.model.fleets.items() if f.service == name}
         rooms = [(_count(f), float(f.capacity) * load_share(network.model, f)) for f in fleets.values()]
         room = sum(n * r for n, r in rooms) / max(sum(n for n, _ in rooms), 1)
-        line = _Line(name, service, fleets, dict(space[name]), room)
-        lines.append(replace(line, **_trips(network, line, blocks[name])))
-    return lines
+        lines[name] = _Line(name, service, fleets, dict(space[name]), room)
+    # what comes to a line depends on the one before it, and its hours at the berth on how many vehicles there are
+    for _ in range(1 + max((len(way.legs) for way in network.itineraries), default=0)):
+        groups = _groups(network, lines)
+        lines = {name: replace(line, **_trips(network, line, groups[name])) for name, line in lines.items()}
+    return list(lines.values())
 
 
-def _trips(network: Network, line: _Line, blocks: dict[str, float]) -> dict[str, Any]:
+def _groups(network: Network, lines: dict[str, _Line]) -> dict[str, dict[str, float]]:
+    """How often an hour units come together to each stop of each line: blocks on their first leg; later what a vehicle
+    brings. Each vehicle that leaves cuts the stream of blocks once, and brings together what it has."""
+    brought: dict[tuple[str, str, str], float] = defaultdict(float)  # by line, stop and the line before
+    for way in network.itineraries:
+        flow = network.model.demand[way.flow]
+        rate = _rate(network, flow, way.share)
+        units = rate / network.model.cargo[flow.cargo].space
+        pieces, before = units / flow.block, ""
+        for leg in way.legs:
+            brought[leg.service, leg.origin, before] += min(pieces, units)
+            before = ""
+            if leg.service in lines:
+                line = lines[leg.service]
+                pieces += line.cuts.get(leg.origin, 0.0) * rate / sum(line.space[leg.origin].values())
+                before = "" if network.terminal(leg.destination).documents else leg.service
+    groups: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for (name, stop, before), often in brought.items():
+        laden = [rate for start, rate in lines[before].laden_trips.items() if start != stop] if before else []
+        groups[name][stop] += min(often, *laden) if any(laden) else often
+    return groups
+
+
+def _trips(network: Network, line: _Line, groups: dict[str, float]) -> dict[str, Any]:
     """How many vehicles leave an hour: full, or by their wait before they are full, as far as the fleet allows and as
-    they come back from the other end. blocks: that come to each stop per hour."""
-    full, laden, ready = {}, {}, []
+    they come back from the other end. groups: of units that come together to each stop per hour."""
+    full, laden, cut, loading = {}, {}, {}, {}
     for stop, rule in line.service.stops.items():
-        full[stop] = sum(line.space.get(stop, {}).values()) / line.room if line.room else 0.0
-        by_wait = 1 / (rule.wait + 1 / blocks[stop]) if blocks.get(stop) and not rule.min_load else 0.0
-        laden[stop] = max(full[stop], by_wait)
-        ready.append(max(laden[stop], 1 / rule.empty_after if rule.empty_after else laden[stop]))
-    most = sum(_count(f) / max(_running_hours(network, line, f), 1e-9) for f in line.fleets.values())
-    trips = max(*full.values(), min(*ready, math.inf if _unlimited(line) else most))
-    return {"trips": trips, "laden_trips": {stop: min(rate, trips) for stop, rate in laden.items()}}
+        space, often = sum(line.space.get(stop, {}).values()), groups.get(stop, 0.0)
+        full[stop] = space / line.room if line.room else 0.0
+        laden[stop] = cut[stop] = loading[stop] = 0.0
+        if often and line.room:
+            load, loading[stop], cut[stop] = _mean_load(line.room, space / often, often, rule.wait)
+            laden[stop] = space / max(load, rule.min_load * line.room)
+    trips = max(laden.values()) if line.unlimited else max(_made(network, line, laden, loading), *full.values())
+    laden_trips = {stop: min(rate, trips) for stop, rate in laden.items()}
+    return {"trips": trips, "laden_trips": laden_trips, "cuts": {k: rate * cut[k] for k, rate in laden_trips.items()}}
 
 
-def _running_hours(network: Network, line: _Line, fleet: Fleet) -> float:
-    """Mean hours of a round trip on the way."""
-    return sum(_run_hours(network, line, fleet, stop) for stop in line.service.stops)
+def _mean_load(room: float, group: float, often: float, wait: float) -> tuple[float, float, float]:
+    """Of a vehicle that leaves full, or `wait` hours after its first group: the mean load, the hours that it takes to
+    gather it, and how probably a part of the last group stays behind. Groups of the same size come at random, `often`
+    an hour."""
+    load, more, full = min(group, room), 0.0, 1.0
+    chance = math.exp(-often * wait)  # that just so many further groups come in time
+    enough = 1.0 - chance  # that at least one more does
+    number = 1
+    while number * group < room - HAIR and enough > HAIR:
+        load += enough * min(group, room - number * group)
+        more += enough
+        full = enough
+        chance *= often * wait / number
+        enough -= chance
+        number += 1
+    return load, more / often, full if number * group > room + HAIR else 0.0
+
+
+def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[str, float]) -> float:
+    """Round trips an hour that the fleet makes, where `laden` vehicles an hour find cargo and take `loading` hours to
+    gather it. Those for which there is none leave empty when they have stood for `empty_after`, or wait for it; the
+    others are taken to have stood for half of that when it comes."""
+    vehicles: float = sum(_count(f) for f in line.fleets.values())
+    hours = vehicles / sum(_count(f) / max(_cycle(network, line, f), 1e-9) for f in line.fleets.values())
+    hours += sum(loading.values())
+    trips = vehicles / hours
+    for stop in sorted(laden, key=lambda stop: laden[stop]):
+        patience = line.service.stops[stop].empty_after
+        if trips <= laden[stop]:
+            break
+        if patience is None:
+            return laden[stop]
+        hours += patience - loading[stop] + laden[stop] * loading[stop] ** 2 / 2
+        vehicles -= laden[stop] * (loading[stop] - patience / 2)
+        trips = max(laden[stop], vehicles / hours)
+    return trips
 
 
 def _count(fleet: Fleet) -> int:
     return fleet.vessels or (1 if fleet.train_sets in (None, "unlimited") else int(fleet.train_sets))
-
-
-def _unlimited(line: _Line) -> bool:
-    return any(f.train_sets == "unlimited" for f in line.fleets.values())
 
 
 def _line_load(network: Network, line: _Line) -> Offered:
@@ -277,28 +344,31 @@ def _paths(network: Network, lines: list[_Line]) -> list[Offered]:
     trains: dict[str, float] = defaultdict(float)
     for line in lines:
         for section in network.ways[line.name]:
-            trains[section.link] += line.trips
+            single = network.model.links[section.link].track == "single"
+            trains[section.link] += line.both_ways if single else line.trips
     loads = []
     for name, link in network.model.links.items():
         if link.paths is not None:
-            both = 2 if link.track == "single" else 1
             day = 24.0
-            loads.append(Offered(name, "paths", "path", trains[name] * both * day, link.paths * day, "trains/d"))
+            loads.append(Offered(name, "paths", "path", trains[name] * day, link.paths * day, "trains/d"))
     return loads
 
 
 def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
-    """By Little's law: what comes an hour times how long it stands there at least: papers and half a departure gap."""
-    gap = {line.name: 0.5 / line.trips for line in lines if line.trips}
+    """By Little's law: what comes an hour times how long it stands there at least: papers, half of the hours in which
+    the vehicles that bring and take it are worked on, and half the gap between those that take it."""
+    by_name = {line.name: line for line in lines if line.trips}
     held: dict[tuple[str, str], float] = defaultdict(float)
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         unit = network.model.cargo[flow.cargo].space.unit
         for before, after in zip(way.legs, way.legs[1:], strict=False):
-            if after.service not in gap or not isinstance(network.model.services[before.service], FleetService):
+            if before.service not in by_name or after.service not in by_name:
                 continue
-            terminal = network.terminal(after.origin)
-            stay = gap[after.service] + (papers_mean(terminal.documents) if terminal.documents else 0.0)
+            terminal, bringing, taking = network.terminal(after.origin), by_name[before.service], by_name[after.service]
+            stay = papers_mean(terminal.documents) if terminal.documents else 0.0
+            stay += (_berth_hours(network, bringing, after.origin) + _berth_hours(network, taking, after.origin)) / 2
+            stay += 0.5 / taking.laden_trips[after.origin]
             for name, yard in terminal.yards.items():
                 if yard.limit.unit == unit and yard.direction in (None, flow.direction):
                     held[after.origin, name] += _rate(network, flow, way.share) * stay
@@ -313,8 +383,8 @@ def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
 def _estimate(network: Network, lines: list[_Line]) -> Estimate:
     run = network.model.run
     hours = run.warm_up + run.length + run.run_out
-    trips = sum(2 * line.trips for line in lines) * hours
-    sections = sum(2 * line.trips * len(network.ways[line.name]) for line in lines) * hours
+    trips = sum(line.both_ways for line in lines) * hours
+    sections = sum(line.both_ways * len(network.ways[line.name]) for line in lines) * hours
     units = legs = 0.0
     for way in network.itineraries:
         flow = network.model.demand[way.flow]

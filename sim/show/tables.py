@@ -283,7 +283,8 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
         *_heading(network.model.title, f"{network.name} · means only, without a simulation"),
         table,
         Text(f"{MARK}; from 100 % on a queue grows without end", style="dim"),
-        Text("Vehicles leave full or after their wait; with uneven cargo the simulation makes more trips", style="dim"),
+        Text("Means of random arrivals: queues, seasons and waiting for weather come on top", style="dim"),
+        Text("Yards at least: where ships are short, several times as much stands there", style="dim"),
         Text(
             f"One replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "
             f"{size.cpu_s:.1f} s of CPU, {size.memory_mb:,.0f} MB"

@@ -25,6 +25,7 @@ Corridor = Callable[..., Result]
 Written = Callable[[], list[str]]
 
 ROOT = Path(__file__).resolve().parents[2]
+CUSTOMS = "ports.west-port.documents={time: {dist: lognormal, mean: 12 h, cv: 0.6}}"  # each consignment by itself
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,33 @@ def test_preview_tells_load_against_capacity(corridor: Corridor, corridor_json: 
     worse = next(load for load in fewer["loads"] if load["facility"] == "feeder")
     assert worse["utilisation"] == pytest.approx(2 * feeder["utilisation"])
     assert "Feeders over" in corridor("preview", "small.yaml").stdout
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(("fleets.feeders.capacity=110 TEU", "fleets.feeders.vessels=4", CUSTOMS), id="scattered blocks"),
+        pytest.param(("services.rail-west.stops.west-port.empty_after=72 h",), id="empty trains"),
+        pytest.param(
+            ("fleets.trains-west.train_sets=1", "demand.trade.volume=6000 TEU/a", "demand.trade.block=5"),
+            id="one train set",
+        ),
+    ],
+)
+def test_preview_is_near_what_is_simulated(
+    changes: tuple[str, ...], corridor_json: Callable[..., Any], folder: Path
+) -> None:
+    """Trains by the paths that they take: a mean of a few hundred trips. The estimate is one of means, so that a tenth
+    is allowed beside the interval of the simulation; with whole blocks and without empty trains it was a fifth low."""
+    changes = ("run.length=365 d", *changes)
+    paths = {"place": "west-port-market", "facility": "paths"}
+    found = corridor_json("preview", "small.yaml", *(word for change in changes for word in ("--set", change)))
+    offered = next(load for load in found["loads"] if paths.items() <= load.items())["utilisation"]
+    facilities = sim.simulate(sim.load(folder / "small.yaml", set=changes), replications=16, workers=1).facilities()
+    (simulated,) = facilities[(facilities["place"] == paths["place"]) & (facilities["kind"] == "path")].to_dict(
+        "records"
+    )
+    assert simulated["utilisation_low"] / 1.1 < offered < simulated["utilisation_high"] * 1.1
 
 
 def test_no_column_is_lost_on_a_narrow_terminal(shell: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
