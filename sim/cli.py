@@ -544,12 +544,14 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
     from sim.show.evidence import check_evidence, evidence_json, evidence_table, save_evidence
     from sim.show.progress import progress
     from sim.show.terminal import terminal
-    from sim.study import StudyError
+    from sim.study import BadStudyError, StudyError
 
     check_evidence(out)
     try:
         with progress("Evidence") as on_done:
             found = sim.evidence(replications, workers=workers, changes=changes, on_done=on_done)
+    except BadStudyError as error:
+        raise click.UsageError(str(error)) from error
     except StudyError as error:
         raise FailedRuns(str(error)) from error
     with unhurried():
@@ -697,7 +699,7 @@ def asked(
     with the command line, the scenarios, the folders and the study becomes a message and an exit code."""
     from sim.network import load_all
     from sim.show.save import check_folder
-    from sim.study import MOST, BadStudyError, StudyError
+    from sim.study import MOST, BadStudyError, StudyError, check_memory
 
     if most is not None and not until:
         raise click.UsageError("--max is the cap of --until, which is not given.")
@@ -710,6 +712,7 @@ def asked(
     how = {"replications": replications, "until": until, "most": most or MOST, "workers": workers}
     study = Study(scenarios, networks, out, how)
     try:
+        check_memory(networks)
         yield study
     except KeyboardInterrupt:
         raise Stopped(study.saved, out) from None

@@ -15,6 +15,7 @@ from sim.network import Network, build, load_share
 from sim.scenario.load import altered
 from sim.scenario.scale import setting, times
 from sim.scenario.schema import Documents, FleetService
+from sim.study.memory import check_memory
 from sim.study.plain import records
 from sim.study.replicate import Failure, OnDone, replicate
 from sim.study.result import Result, run
@@ -133,7 +134,9 @@ def find_binding(
     Gains are those of the boxes of `flow` and `route`, or of all compared ones. After Ctrl-C it tells of the candidates
     that had been tried. Raises what `run` does, and BadStudyError for a flow or route that is not compared.
     """
-    (network,) = settle([build(scenario)], workers=workers, on_done=on_done)
+    network = build(scenario)
+    check_memory([network])
+    (network,) = settle([network], workers=workers, on_done=on_done)
     ways = tuple(chosen(network, flow, route))
     result = run(network, replications, workers=workers, on_done=on_done, task=based)
     found = [] if result.interrupted else candidates(scenario, network, result, ways)

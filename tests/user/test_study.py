@@ -212,6 +212,33 @@ def test_preview_tells_load_against_capacity(corridor: Corridor, corridor_json: 
     assert "Feeders over" in corridor("preview", "small.yaml").stdout
 
 
+@pytest.mark.parametrize(
+    "words", [["run"], ["compare"], ["cost"], ["why"], ["promise"], ["binding"], ["run", "--set", "run.warm_up=auto"]]
+)
+def test_more_boxes_than_fit_into_the_memory_are_refused_where_they_are_asked_for(
+    folder: Path, corridor: Corridor, written: Written, words: list[str]
+) -> None:
+    (folder / "absurd.yaml").write_text("extends: small.yaml\ndemand:\n  returns:\n    volume: 1e12 TEU/a\n")
+    before = written()
+    result = corridor(words[0], "absurd.yaml", *words[1:], "-n", 1, "--workers", 1)
+    assert result.exit_code == 2
+    assert re.fullmatch(
+        r"absurd\.yaml:4:13: error: one replication would take about \d+\.?\d* TB of memory, and this machine has "
+        r"\d+\.?\d* [GT]B; most of its units are of returns: 1\.37e\+09 a day, for \d+ days",
+        result.stderr.strip(),
+    )
+    assert written() == before
+    with pytest.raises(sim.BadStudyError, match="one replication would take about"):
+        sim.simulate("absurd.yaml", replications=1, workers=1)
+
+
+def test_preview_says_what_does_not_fit_into_the_memory(corridor: Corridor) -> None:
+    shown = corridor("preview", "small.yaml", "--set", "demand.returns.volume=1e12 TEU/a")
+    assert shown.exit_code == 0
+    assert "It cannot be simulated here: this machine has " in shown.stdout
+    assert "cannot be simulated" not in corridor("preview", "small.yaml").stdout
+
+
 def test_no_column_is_lost_on_a_narrow_terminal(shell: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
     wide, narrow = (shell(f"COLUMNS={width} corridor preview small.yaml").stdout for width in (80, 40))
     assert "Utilisation" in wide
