@@ -75,7 +75,8 @@ class Result:
         Days, shares 0..1 and numbers of boxes and TEU. NaN: unknown, because too many boxes have not arrived in some
         replication, or, for an interval, because there is only one replication. Each of the days has a column
         `x_at_least`: a lower bound where boxes that have not arrived bear on it, else NaN. They are in the mean with
-        the days that they were under way; a quantile that they could still change is later than they were followed.
+        the days that they were under way; a quantile that they could still change is later than they were followed,
+        and than the smaller quantiles of its replication.
         """
         routes = self.frames["routes"].reindex(columns=["replication", *ROUTE, *DAYS, *SHARES, *COUNTS])
         table = self._over_replications(routes, ROUTE, [*DAYS, *SHARES, *COUNTS])
@@ -589,7 +590,8 @@ def _at_least(routes: pd.DataFrame, followed_days: float) -> pd.DataFrame:
     """The routes by replication, with a lower bound for a quantile that boxes that have not arrived could change."""
     censored = routes["unfinished"].to_numpy() > 0
     quantiles = routes[DAYS[1:]]
-    return routes.assign(**quantiles.mask(quantiles.isna() & censored[:, None], followed_days))
+    followed = quantiles.mask(quantiles.isna() & censored[:, None], followed_days)
+    return routes.assign(**followed.cummax(axis=1))  # none is less than a smaller quantile that is known
 
 
 def _gain(difference: Difference) -> dict[str, float | None]:
