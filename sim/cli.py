@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -84,24 +86,40 @@ class Corridor(click.Group):
         return command
 
     def make_context(self, *words: Any, **settings: Any) -> click.Context:
-        try:
+        with told():
             return super().make_context(*words, **settings)
-        except KeyboardInterrupt:
-            raise Stopped from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with told():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Stopped from None
-        except BrokenPipeError:  # the reader, like `head`, has seen enough: click ends quietly
-            raise
-        except OSError as error:
-            raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
-        except Exception as error:
-            if lines := faults_of(error):
-                raise BadScenario("\n".join(lines)) from error
-            raise
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What went wrong, as a message and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped from None
+    except BrokenPipeError:  # the reader, like `head`, has seen enough: click ends quietly
+        raise
+    except OSError as error:
+        where = error.filename or "a file"
+        if error.filename is None and printing(error):
+            where = "standard output"
+            # what is still in its buffer would fail once more when Python ends, with a code of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.ClickException(f"{where}: {error.strerror or error}") from error
+    except Exception as error:
+        if lines := faults_of(error):
+            raise BadScenario("\n".join(lines)) from error
+        raise
+
+
+def printing(error: BaseException) -> bool:
+    """Whether it was met while something was printed: click and rich print all, and write no file."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).partition(".")[0] in ("click", "rich")
 
 
 def faults_of(error: Exception) -> Sequence[str]:

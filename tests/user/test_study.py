@@ -197,9 +197,19 @@ def test_a_folder_is_tried_before_anything_is_simulated(
     out = "taken" if occupied else "small.yaml/out"  # no folder can be made in a file, whoever asks
     result = corridor(*name, "-n", 1, "--workers", 1, "--out", out)
     assert result.exit_code == 1
-    assert (f"taken/{taken}: " if occupied else "Not a directory") in result.stderr
+    assert (f"taken/{taken}: " if occupied else "Error: small.yaml/out: Not a directory\n") in result.stderr
     assert "Traceback" not in result.output
     assert written() == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("words", ["--help", "validate small.yaml", "preview small.yaml", "preview small.yaml --json"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_full_is_named(
+    shell: Callable[[str], subprocess.CompletedProcess[str]], words: str, unbuffered: str
+) -> None:
+    shown = shell(f"PYTHONUNBUFFERED={unbuffered} corridor {words} > /dev/full")
+    assert (shown.returncode, shown.stderr) == (1, "Error: standard output: No space left on device\n")
 
 
 def test_the_lower_bound_of_a_quantile_is_not_below_a_smaller_one() -> None:
