@@ -445,7 +445,9 @@ def binding(
         (scenario,) = study.scenarios
         count, workers = how["replications"], how["workers"]
         with progress(scenario.model.title) as on_done:
-            found = find_binding(scenario, count, flow=flow, route=route, top=top, workers=workers, on_done=on_done)
+            found = find_binding(
+                scenario, count, flow=flow, route=route, top=top, workers=workers, on_done=on_done, on_stop=stopping
+            )
         summary = found.to_json()
         with unhurried():
             folder = save_part(
@@ -668,7 +670,7 @@ class Study:
 
         group = networks or self.networks
         with progress(" · ".join(network.model.title for network in group)) as on_done:
-            return run_all(group, **self.how, on_done=on_done, task=task)
+            return run_all(group, **self.how, on_done=on_done, on_stop=stopping, task=task)
 
     def run_and_save(self, *, check: bool) -> list[Result]:
         """The measures of all scenarios, each saved as soon as it is there."""
@@ -679,7 +681,7 @@ class Study:
 
         check_targets([read_target(text) for text in self.how["until"]], self.networks)
         with progress("Warm-up") as on_done:
-            self.networks = settle(self.networks, workers=self.how["workers"], on_done=on_done)
+            self.networks = settle(self.networks, workers=self.how["workers"], on_done=on_done, on_stop=stopping)
         check_pairing(self.networks)
         known = {
             network.name: (scenario, network) for scenario, network in zip(self.scenarios, self.networks, strict=True)
@@ -774,6 +776,11 @@ def unusable(error: BadStudyError, scenarios: Sequence[Scenario]) -> click.Click
         if scenario.name == error.scenario:
             return BadScenario(render(scenario.locate(error.path), error.message))
     return click.UsageError(str(error))
+
+
+def stopping() -> None:
+    """Tell that Ctrl-C was heard."""
+    click.echo("Stopping when the runs in work have ended; press Ctrl-C again to give them up.", err=True)
 
 
 @contextmanager

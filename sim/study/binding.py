@@ -17,7 +17,7 @@ from sim.scenario.scale import setting, times
 from sim.scenario.schema import Documents, FleetService
 from sim.study.memory import check_memory
 from sim.study.plain import records
-from sim.study.replicate import Failure, OnDone, replicate
+from sim.study.replicate import Failure, OnDone, OnStop, replicate
 from sim.study.result import Result, run
 from sim.study.statistics import bonferroni, paired_difference
 from sim.study.warmup import settle
@@ -128,6 +128,7 @@ def find_binding(
     top: int = TOP,
     workers: int | None = None,
     on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
 ) -> Binding:
     """Run the scenario, and then with one more of each of the `top` candidates with the largest waiting.
 
@@ -136,15 +137,16 @@ def find_binding(
     """
     network = build(scenario)
     check_memory([network])
-    (network,) = settle([network], workers=workers, on_done=on_done)
+    (network,) = settle([network], workers=workers, on_done=on_done, on_stop=on_stop)
     ways = tuple(chosen(network, flow, route))
-    result = run(network, replications, workers=workers, on_done=on_done, task=based)
+    result = run(network, replications, workers=workers, on_done=on_done, on_stop=on_stop, task=based)
     found = [] if result.interrupted else candidates(scenario, network, result, ways)
     tried = found[:top]
     networks = tuple(_with(scenario, network, candidate) for candidate in tried)
     trials = Trials(networks, result.replications)
     count = len(result.replications)
-    outcomes = replicate(trial, trials, range(len(networks) * count), workers=workers, on_done=on_done)
+    every = range(len(networks) * count)
+    outcomes = replicate(trial, trials, every, workers=workers, on_done=on_done, on_stop=on_stop)
     gains = []
     for at, candidate in enumerate(tried):
         values = {n: outcomes.values.get(at * count + i) for i, n in enumerate(result.replications)}

@@ -318,6 +318,7 @@ def test_ctrl_c_keeps_what_has_finished_and_says_where(folder: Path, workers: st
     assert code == 130
     assert stdout == ""
     assert "Traceback" not in shown
+    assert ("Stopping when the runs in work have ended" in shown) == (workers == "2")  # one is given up at once
     assert "results/small/" in shown.splitlines()[-1]
     kept = pd.read_parquet(folder / "results/small/measures/routes.parquet")["replication"].unique()
     assert 0 < len(kept) < 5000
