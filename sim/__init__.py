@@ -265,10 +265,14 @@ def optimise(
 
 
 def _network(scenario: Scenario | str | os.PathLike[str]) -> Network:
+    """What is to be simulated. Raises BadStudyError if it does not fit into the memory."""
     from sim.network import build, load
     from sim.scenario.load import Scenario
+    from sim.study import check_memory
 
-    return build(scenario if isinstance(scenario, Scenario) else load(scenario))
+    network = build(scenario if isinstance(scenario, Scenario) else load(scenario))
+    check_memory([network])
+    return network
 
 
 def library() -> Path:

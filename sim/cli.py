@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -84,24 +86,40 @@ class Corridor(click.Group):
         return command
 
     def make_context(self, *words: Any, **settings: Any) -> click.Context:
-        try:
+        with told():
             return super().make_context(*words, **settings)
-        except KeyboardInterrupt:
-            raise Stopped from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with told():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Stopped from None
-        except BrokenPipeError:  # the reader, like `head`, has seen enough: click ends quietly
-            raise
-        except OSError as error:
-            raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
-        except Exception as error:
-            if lines := faults_of(error):
-                raise BadScenario("\n".join(lines)) from error
-            raise
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What went wrong, as a message and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped from None
+    except BrokenPipeError:  # the reader, like `head`, has seen enough: click ends quietly
+        raise
+    except OSError as error:
+        where = error.filename or "a file"
+        if error.filename is None and printing(error):
+            where = "standard output"
+            # what is still in its buffer would fail once more when Python ends, with a code of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.ClickException(f"{where}: {error.strerror or error}") from error
+    except Exception as error:
+        if lines := faults_of(error):
+            raise BadScenario("\n".join(lines)) from error
+        raise
+
+
+def printing(error: BaseException) -> bool:
+    """Whether it was met while something was printed: click and rich print all, and write no file."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).partition(".")[0] in ("click", "rich")
 
 
 def faults_of(error: Exception) -> Sequence[str]:
@@ -427,7 +445,9 @@ def binding(
         (scenario,) = study.scenarios
         count, workers = how["replications"], how["workers"]
         with progress(scenario.model.title) as on_done:
-            found = find_binding(scenario, count, flow=flow, route=route, top=top, workers=workers, on_done=on_done)
+            found = find_binding(
+                scenario, count, flow=flow, route=route, top=top, workers=workers, on_done=on_done, on_stop=stopping
+            )
         summary = found.to_json()
         with unhurried():
             folder = save_part(
@@ -544,12 +564,14 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
     from sim.show.evidence import check_evidence, evidence_json, evidence_table, save_evidence
     from sim.show.progress import progress
     from sim.show.terminal import terminal
-    from sim.study import StudyError
+    from sim.study import BadStudyError, StudyError
 
     check_evidence(out)
     try:
         with progress("Evidence") as on_done:
             found = sim.evidence(replications, workers=workers, changes=changes, on_done=on_done)
+    except BadStudyError as error:
+        raise click.UsageError(str(error)) from error
     except StudyError as error:
         raise FailedRuns(str(error)) from error
     with unhurried():
@@ -648,7 +670,7 @@ class Study:
 
         group = networks or self.networks
         with progress(" · ".join(network.model.title for network in group)) as on_done:
-            return run_all(group, **self.how, on_done=on_done, task=task)
+            return run_all(group, **self.how, on_done=on_done, on_stop=stopping, task=task)
 
     def run_and_save(self, *, check: bool) -> list[Result]:
         """The measures of all scenarios, each saved as soon as it is there."""
@@ -659,7 +681,7 @@ class Study:
 
         check_targets([read_target(text) for text in self.how["until"]], self.networks)
         with progress("Warm-up") as on_done:
-            self.networks = settle(self.networks, workers=self.how["workers"], on_done=on_done)
+            self.networks = settle(self.networks, workers=self.how["workers"], on_done=on_done, on_stop=stopping)
         check_pairing(self.networks)
         known = {
             network.name: (scenario, network) for scenario, network in zip(self.scenarios, self.networks, strict=True)
@@ -697,7 +719,7 @@ def asked(
     with the command line, the scenarios, the folders and the study becomes a message and an exit code."""
     from sim.network import load_all
     from sim.show.save import check_folder
-    from sim.study import MOST, BadStudyError, StudyError
+    from sim.study import MOST, BadStudyError, StudyError, check_memory
 
     if most is not None and not until:
         raise click.UsageError("--max is the cap of --until, which is not given.")
@@ -710,6 +732,7 @@ def asked(
     how = {"replications": replications, "until": until, "most": most or MOST, "workers": workers}
     study = Study(scenarios, networks, out, how)
     try:
+        check_memory(networks)
         yield study
     except KeyboardInterrupt:
         raise Stopped(study.saved, out) from None
@@ -753,6 +776,11 @@ def unusable(error: BadStudyError, scenarios: Sequence[Scenario]) -> click.Click
         if scenario.name == error.scenario:
             return BadScenario(render(scenario.locate(error.path), error.message))
     return click.UsageError(str(error))
+
+
+def stopping() -> None:
+    """Tell that Ctrl-C was heard."""
+    click.echo("Stopping when the runs in work have ended; press Ctrl-C again to give them up.", err=True)
 
 
 @contextmanager

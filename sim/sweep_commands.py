@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli import BadScenario, FailedRuns, Stopped, print_json, prints_json, unhurried
+from sim.cli import BadScenario, FailedRuns, Stopped, print_json, prints_json, stopping, unhurried
 
 if TYPE_CHECKING:
     from sim.sweeps import SweepResult
@@ -251,11 +251,6 @@ def start(
     if len(result.failures):
         first = result.failures.iloc[0]
         raise FailedRuns(f"{len(result.failures)} runs gave no result; the first: {first['error']}")
-
-
-def stopping() -> None:
-    """Tell that Ctrl-C was heard."""
-    click.echo("Stopping when the runs in work have ended; press Ctrl-C again to give them up.", err=True)
 
 
 class SweepStopped(Stopped):

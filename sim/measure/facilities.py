@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.model import Journal
+from sim.model.grid import snap
 from sim.network import Network
 from sim.scenario.schema import FleetService
 
@@ -90,7 +91,7 @@ def _uses(
         s = journal.segments
         mine = s["link"] == journal.names["links"].index(place)
         link = network.model.links[place]
-        headway = 0.0 if link.paths is None else 1 / link.paths
+        headway = 0.0 if link.paths is None else snap(1 / link.paths)  # as trains keep it
         entered = s["entered"][mine].astype(float)
         return s["begin"][mine].astype(float), entered, entered + headway, float(journal.capacities[index])
     u = journal.uses

@@ -191,7 +191,7 @@ class Berths(Block):
 class Yard(Block):
     """Standing room for cargo that waits to go on. Full: the vehicle that brings more must wait."""
 
-    limit: Space  # all that stands there, and all that is about to be put down
+    limit: Space  # all that stands there, and all that is about to be put down; its unit is that of the cargo it is for
     direction: Direction | None = None  # none: both together
 
 
@@ -210,7 +210,7 @@ class Terminal(Block):
     """Where cargo changes vehicle: a dry port, a gauge-change station. The key is the place."""
 
     berths: dict[Id, Berths]
-    yards: dict[Id, Yard] = {}
+    yards: dict[Id, Yard] = {}  # in order: cargo stands in the first that has its unit and takes its direction
     documents: Documents | None = None  # after discharge, before the next leg
     calendar: Id | None = None
     weather: Weather = Weather()

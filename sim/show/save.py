@@ -82,10 +82,14 @@ def check_folder(target: Path) -> None:
 
 
 def check_place(target: Path) -> None:
-    """Raise OSError if nothing could be written to `target`."""
+    """Raise OSError, which names the folder of `target`, if nothing could be written there."""
     trial = target.with_name(f".{target.name}.trial-{os.getpid()}")
     made = [folder for folder in (trial, *target.parents) if not folder.exists()]
-    trial.mkdir(parents=True)
+    try:
+        trial.mkdir(parents=True)
+    except OSError as error:
+        error.filename = str(target.parent)  # as it was given, and not the name that was tried
+        raise
     for folder in made:  # nothing is left behind
         folder.rmdir()
 

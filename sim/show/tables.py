@@ -19,6 +19,7 @@ from rich.text import Text
 from sim.scenario.sources import shares, shares_of_each
 from sim.study.atlas import atlas_of
 from sim.study.costs import NONE, REASONS, UNKNOWN
+from sim.study.memory import machine_memory, megabytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,7 +290,16 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
             f"One replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "
             f"{size.cpu_s:.1f} s of CPU, {size.memory_mb:,.0f} MB"
         ),
+        *_too_large(size.memory_mb),
     )
+
+
+def _too_large(memory_mb: float) -> list[Text]:
+    """That a replication does not fit into the memory of this machine, if so."""
+    there = machine_memory()
+    if memory_mb <= there:
+        return []
+    return [Text(f"It cannot be simulated here: this machine has {megabytes(there)} of memory", style="bold red")]
 
 
 def sources_table(name: str, values: Sequence[Sourced], grades: Mapping[str, int], width: int = 120) -> RenderableType:
@@ -373,7 +383,8 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
         notes.append(
             Text(
                 "≥ at least: some boxes had not arrived at the end. They count as late, in the mean with the days so "
-                f"far, and a quantile that they could still change stands there with {result.followed_days:g} days",
+                f"far, and a quantile that they could still change stands there with {result.followed_days:g} days, or "
+                "with what a smaller one has, if that is more",
                 style="dim",
             )
         )

@@ -2,6 +2,7 @@
 
 from sim.study.atlas import Atlas
 from sim.study.errors import BadStudyError, StudyError
+from sim.study.memory import check_memory
 from sim.study.replicate import Failure, OnDone, Outcomes, replicate
 from sim.study.result import Comparison, Result, check_pairing, checked, compare, measured, run, run_all
 from sim.study.sequential import MOST, Precision, Target, check_targets, read_target
@@ -34,6 +35,7 @@ __all__ = [
     "Target",
     "WarmUpError",
     "bonferroni",
+    "check_memory",
     "check_pairing",
     "check_targets",
     "checked",

@@ -15,8 +15,9 @@ from sim.network import Network, build, load_share
 from sim.scenario.load import altered
 from sim.scenario.scale import setting, times
 from sim.scenario.schema import Documents, FleetService
+from sim.study.memory import check_memory
 from sim.study.plain import records
-from sim.study.replicate import Failure, OnDone, replicate
+from sim.study.replicate import Failure, OnDone, OnStop, replicate
 from sim.study.result import Result, run
 from sim.study.statistics import bonferroni, paired_difference
 from sim.study.warmup import settle
@@ -127,21 +128,25 @@ def find_binding(
     top: int = TOP,
     workers: int | None = None,
     on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
 ) -> Binding:
     """Run the scenario, and then with one more of each of the `top` candidates with the largest waiting.
 
     Gains are those of the boxes of `flow` and `route`, or of all compared ones. After Ctrl-C it tells of the candidates
     that had been tried. Raises what `run` does, and BadStudyError for a flow or route that is not compared.
     """
-    (network,) = settle([build(scenario)], workers=workers, on_done=on_done)
+    network = build(scenario)
+    check_memory([network])
+    (network,) = settle([network], workers=workers, on_done=on_done, on_stop=on_stop)
     ways = tuple(chosen(network, flow, route))
-    result = run(network, replications, workers=workers, on_done=on_done, task=based)
+    result = run(network, replications, workers=workers, on_done=on_done, on_stop=on_stop, task=based)
     found = [] if result.interrupted else candidates(scenario, network, result, ways)
     tried = found[:top]
     networks = tuple(_with(scenario, network, candidate) for candidate in tried)
     trials = Trials(networks, result.replications)
     count = len(result.replications)
-    outcomes = replicate(trial, trials, range(len(networks) * count), workers=workers, on_done=on_done)
+    every = range(len(networks) * count)
+    outcomes = replicate(trial, trials, every, workers=workers, on_done=on_done, on_stop=on_stop)
     gains = []
     for at, candidate in enumerate(tried):
         values = {n: outcomes.values.get(at * count + i) for i, n in enumerate(result.replications)}

@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from sim.measure import Measures, measure
 from sim.model import Journal, simulate
 from sim.network import Network, build, load
+from sim.study.memory import check_memory
 from sim.study.replicate import OnDone
 from sim.study.result import Result, run
 from sim.study.statistics import Estimate, estimate
@@ -323,6 +324,7 @@ def evidence(
     grades: dict[str, Mapping[str, int]] = {}
     for name, case in every.cases.items():
         network = build(load(library / f"{case.scenario}.yaml", set=[*case.set, *changes]))
+        check_memory([network])
         result = run(network, replications, workers=workers, on_done=on_done, task=measured)
         if result.interrupted:
             raise KeyboardInterrupt

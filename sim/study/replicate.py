@@ -18,6 +18,7 @@ T = TypeVar("T")
 N = TypeVar("N")
 
 OnDone = Callable[[int, int, float], None]  # finished, of how many, seconds that remain
+OnStop = Callable[[], None]
 
 
 def counted(replications: int) -> str:
@@ -50,10 +51,12 @@ def replicate(
     *,
     workers: int | None = None,
     on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
 ) -> Outcomes[T]:
     """Call `task(network, replication)` for each of `replications`, in `workers` processes (none: one a processor).
 
-    `task` must be a function of an importable module, its value picklable. With one worker all runs in this process.
+    `task` must be a function of an importable module, its value picklable. With one worker all runs in this process,
+    and Ctrl-C ends it at once; with several it calls `on_stop`, and lets what is in work end.
     """
     workers = min(workers or available_processors(), len(replications))
     outcomes: dict[int, T | Mishap] = {}
@@ -76,7 +79,7 @@ def replicate(
         waiting = deque(replications)
         try:
             with Processes(task, network, workers) as crew:
-                interrupted = carry_out(crew, lambda _: waiting.popleft() if waiting else None, keep)
+                interrupted = carry_out(crew, lambda _: waiting.popleft() if waiting else None, keep, on_stop)
         except KeyboardInterrupt:  # pressed again: what is in work is given up
             interrupted = True
     ordered = {n: outcomes[n] for n in sorted(outcomes)}

@@ -16,7 +16,7 @@ from sim.study.atlas import Atlas, atlas_of
 from sim.study.costs import STAGE, TOTALS, break_even, reasons, route_totals, stage_costs, stage_emissions
 from sim.study.errors import BadStudyError, StudyError
 from sim.study.plain import record, records
-from sim.study.replicate import Failure, OnDone, replicate
+from sim.study.replicate import Failure, OnDone, OnStop, replicate
 from sim.study.sequential import MOST, Precision, Target, check_targets, more, precision, read_target
 from sim.study.statistics import Difference, bonferroni, estimate, intervals, paired_difference
 from sim.study.warmup import LoadingIn, loading_in, settle
@@ -75,7 +75,8 @@ class Result:
         Days, shares 0..1 and numbers of boxes and TEU. NaN: unknown, because too many boxes have not arrived in some
         replication, or, for an interval, because there is only one replication. Each of the days has a column
         `x_at_least`: a lower bound where boxes that have not arrived bear on it, else NaN. They are in the mean with
-        the days that they were under way; a quantile that they could still change is later than they were followed.
+        the days that they were under way; a quantile that they could still change is later than they were followed,
+        and than the smaller quantiles of its replication.
         """
         routes = self.frames["routes"].reindex(columns=["replication", *ROUTE, *DAYS, *SHARES, *COUNTS])
         table = self._over_replications(routes, ROUTE, [*DAYS, *SHARES, *COUNTS])
@@ -303,18 +304,22 @@ def run(
     most: int = MOST,
     workers: int | None = None,
     on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
     task: Any = measured,
 ) -> Result:
     """Run replications of a network in `workers` processes (none: one a processor).
 
     `replications` is their number or the list of them; none: as many as the scenario says. With targets in `until`,
     like "transit.p50 ± 0.25 d", more are added until all are reached, to `most` at most. A warm-up that is left to
-    the program is found first. The result is the same to the bit for any number of workers.
+    the program is found first. The result is the same to the bit for any number of workers. Ctrl-C calls `on_stop` at
+    once, and lets what other processes have in work end.
 
     Raises BadStudyError for targets or a warm-up that cannot be met, StudyError with the first traceback if every
     replication failed, and KeyboardInterrupt if Ctrl-C came before one had finished.
     """
-    (result,) = run_all([network], replications, until=until, most=most, workers=workers, on_done=on_done, task=task)
+    (result,) = run_all(
+        [network], replications, until=until, most=most, workers=workers, on_done=on_done, on_stop=on_stop, task=task
+    )
     return result
 
 
@@ -326,6 +331,7 @@ def run_all(
     most: int = MOST,
     workers: int | None = None,
     on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
     task: Any = measured,
 ) -> list[Result]:
     """The same for several networks: the same replications of all, so that they can be paired.
@@ -335,7 +341,7 @@ def run_all(
     """
     targets = [read_target(text) for text in ([until] if isinstance(until, str) else until)]
     check_targets(targets, networks)
-    networks = settle(networks, workers=workers, on_done=on_done)
+    networks = settle(networks, workers=workers, on_done=on_done, on_stop=on_stop)
     import pandas  # noqa: F401  # now, not after the replications: Ctrl-C during its import would lose them
 
     runs = [_Run(network, _numbers(network, replications)) for network in networks]
@@ -343,7 +349,7 @@ def run_all(
         _check_cap(runs, most)
     while any(one.waiting for one in runs):
         for one in runs:
-            one.go_on(task, workers, on_done)
+            one.go_on(task, workers, on_done, on_stop)
             if one.interrupted:
                 return _finished(runs)
         if targets:
@@ -366,7 +372,7 @@ class _Run:
     until: tuple[Precision, ...] = ()
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def go_on(self, task: Any, workers: int | None, on_done: OnDone | None) -> None:
+    def go_on(self, task: Any, workers: int | None, on_done: OnDone | None, on_stop: OnStop | None) -> None:
         """Run what waits."""
         before = self.asked
         self.asked += len(self.waiting)
@@ -375,7 +381,7 @@ class _Run:
             if on_done:
                 on_done(before + done, before + of, seconds)
 
-        outcomes = replicate(task, self.network, self.waiting, workers=workers, on_done=told)
+        outcomes = replicate(task, self.network, self.waiting, workers=workers, on_done=told, on_stop=on_stop)
         self.values |= outcomes.values
         self.failures += outcomes.failures
         self.interrupted = outcomes.interrupted
@@ -589,7 +595,8 @@ def _at_least(routes: pd.DataFrame, followed_days: float) -> pd.DataFrame:
     """The routes by replication, with a lower bound for a quantile that boxes that have not arrived could change."""
     censored = routes["unfinished"].to_numpy() > 0
     quantiles = routes[DAYS[1:]]
-    return routes.assign(**quantiles.mask(quantiles.isna() & censored[:, None], followed_days))
+    followed = quantiles.mask(quantiles.isna() & censored[:, None], followed_days)
+    return routes.assign(**followed.cummax(axis=1))  # none is less than a smaller quantile that is known
 
 
 def _gain(difference: Difference) -> dict[str, float | None]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sim.scenario.values import Duration, PositiveDuration, WarmUp
 from sim.study.errors import BadStudyError, StudyError
-from sim.study.replicate import OnDone, replicate
+from sim.study.replicate import OnDone, OnStop, replicate
 from sim.study.statistics import SHORTEST, WarmUpError, estimate, mser5
 
 if TYPE_CHECKING:
@@ -83,7 +83,13 @@ def loading_in(releases: pd.DataFrame, warm_up_days: float, length_days: float) 
     return found(f"covers the loading-in phase, which takes {cut} days by MSER-5", cut, covered=True)
 
 
-def settle(networks: Sequence[Network], *, workers: int | None = None, on_done: OnDone | None = None) -> list[Network]:
+def settle(
+    networks: Sequence[Network],
+    *,
+    workers: int | None = None,
+    on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
+) -> list[Network]:
     """Find the warm-up of those networks that leave it to the program, by pilot replications.
 
     All of them get the longest that one of them needs, so that they meet the same demand and weather. Raises
@@ -91,7 +97,7 @@ def settle(networks: Sequence[Network], *, workers: int | None = None, on_done: 
     KeyboardInterrupt at Ctrl-C.
     """
     open_ones = [network for network in networks if network.model.run.warm_up.auto]
-    days = max((_needed(network, workers, on_done) for network in open_ones), default=0.0)
+    days = max((_needed(network, workers, on_done, on_stop) for network in open_ones), default=0.0)
     return [with_warm_up(one, days) if one.model.run.warm_up.auto else one for one in networks]
 
 
@@ -112,12 +118,13 @@ def pilot(network: Network, replication: int) -> pd.DataFrame:
     return releases(network, simulate(network, replication)).assign(replication=replication)
 
 
-def _needed(network: Network, workers: int | None, on_done: OnDone | None) -> float:
+def _needed(network: Network, workers: int | None, on_done: OnDone | None, on_stop: OnStop | None) -> float:
     """The shortest warm-up of those tried, in days, that covers its own loading-in phase."""
     import pandas as pd
 
     for days in TRIED:
-        outcomes = replicate(pilot, with_warm_up(network, days, YEAR), PILOTS, workers=workers, on_done=on_done)
+        with_days = with_warm_up(network, days, YEAR)
+        outcomes = replicate(pilot, with_days, PILOTS, workers=workers, on_done=on_done, on_stop=on_stop)
         if outcomes.interrupted:
             raise KeyboardInterrupt
         if outcomes.failures:

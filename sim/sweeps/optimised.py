@@ -19,7 +19,7 @@ from sim.sweeps.ledger import FILE, OK, Ledger, Record, reading, writing
 from sim.sweeps.levers import Choice, OptimisationPlan, Problem
 from sim.sweeps.optimise import Asked, Verdict, check_extra, error_of_a_look, looks, searched, seek
 from sim.sweeps.points import changes_at, fingerprint, point_key
-from sim.sweeps.run import crew_for, describe, refuse_difference, settled
+from sim.sweeps.run import check_bases, crew_for, describe, refuse_difference, settled
 from sim.sweeps.work import Job, Run
 
 if TYPE_CHECKING:
@@ -92,12 +92,14 @@ def run_optimisation(
     In `workers` processes (none: one a processor), or on the Dask cluster of a `scheduler`, with the same outcomes to
     the bit. With `again`, runs that failed or took too long are done once more. After Ctrl-C, `interrupted` is true.
 
-    Raises BadStudyError if a library is missing, LedgerError if the ledger there cannot be used, DifferentSweepError if
-    it is one of other levers or scenarios, and OSError if it cannot be written. What had finished is kept.
+    Raises BadStudyError if a library or memory is missing, LedgerError if the ledger there cannot be used,
+    DifferentSweepError if it is one of other levers or scenarios, and OSError if it cannot be written. What had
+    finished is kept.
     """
     from dataclasses import replace
 
     check_extra(plan.problem)
+    check_bases(plan.sweep, scheduler)
     with writing(folder) as (ledger, new):
         found = {} if new else ledger.about()
         plan = replace(plan, sweep=settled(plan.sweep, found.get("warm_up", {}), workers))

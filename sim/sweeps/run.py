@@ -20,6 +20,7 @@ from sim.scenario.load import Scenario, altered
 from sim.scenario.sources import grades
 from sim.study import OnDone, settle
 from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available_processors, carry_out
+from sim.study.memory import check_memory
 from sim.study.sequential import COLUMNS, more, precision
 from sim.sweeps.file import SweepPlan
 from sim.sweeps.ledger import FILE, OK, Ledger, LedgerError, reading, writing
@@ -51,11 +52,12 @@ def run_sweep(
     In `workers` processes (none: one a processor), or on the Dask cluster of a `scheduler`, with the same outcomes to
     the bit. With `again`, runs that failed or took too long are done once more. Ctrl-C calls `on_stop` at once.
 
-    Raises BadStudyError if the sweep cannot be made, LedgerError if the ledger there cannot be used,
-    DifferentSweepError if it is one of another sweep, OSError if it cannot be written or a scheduler cannot be reached,
-    and KeyboardInterrupt if Ctrl-C was pressed twice. What had finished is kept.
+    Raises BadStudyError if the sweep cannot be made or a base does not fit into the memory, LedgerError if the ledger
+    there cannot be used, DifferentSweepError if it is one of another sweep, OSError if it cannot be written or a
+    scheduler cannot be reached, and KeyboardInterrupt if Ctrl-C was pressed twice. What had finished is kept.
     """
     check_extras(plan)
+    check_bases(plan, scheduler)
     with writing(folder) as (ledger, new):
         found = {} if new else ledger.about()
         plan = settled(plan, found.get("warm_up", {}), workers)
@@ -260,6 +262,13 @@ def _differences(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
         was, is_now = before.get(key, "nothing"), now.get(key, "nothing")
         if was != is_now:
             yield f"{where}{key}: {was} → {is_now}"
+
+
+def check_bases(plan: SweepPlan, scheduler: str | None) -> None:
+    """Raise BadStudyError if a base does not fit into the memory of this machine, where it is to be run here. Points
+    that do not are runs that fail."""
+    if scheduler is None:
+        check_memory([build(base) for base in plan.bases])
 
 
 def settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:

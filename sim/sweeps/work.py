@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sim._version import __version__
 from sim.network import Network, build
 from sim.scenario.load import Scenario, altered
+from sim.study.memory import check_memory
 from sim.sweeps.outcomes import figures
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ _networks: OrderedDict[str, Network] = OrderedDict()
 
 
 def work(bases: Mapping[str, Scenario], job: Job) -> Run:
-    """Simulate and measure. Raises ScenarioError if the point makes no sound scenario."""
+    """Simulate and measure. Raises ScenarioError if the point makes no sound scenario, BadStudyError if its
+    replications would not fit into the memory."""
     from sim.measure import essentials
     from sim.model import simulate
 
@@ -92,6 +94,7 @@ def _network(bases: Mapping[str, Scenario], job: Job) -> Network:
     network = _networks.pop(job.key, None)
     if network is None:
         network = build(altered(bases[job.base], job.changes))
+        check_memory([network])
     _networks[job.key] = network
     while len(_networks) > KEPT:
         _networks.popitem(last=False)

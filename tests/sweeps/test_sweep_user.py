@@ -205,3 +205,20 @@ def test_the_schema_for_editors_is_current_and_takes_the_shipped_files(
         tree: dict[str, Any] = YAML(typ="safe").load(file)
         check.validate(tree)
         assert not check.is_valid(tree | wrong)
+
+
+def test_more_boxes_than_fit_into_the_memory_are_refused_or_are_failed_runs(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
+    absurd, out = "demand.returns.volume", tmp_path / "results"
+    text = SWEEP.replace("set: {", f"set: {{{absurd}: 1e12 TEU/a, ")
+    (tmp_path / "all.yaml").write_text(text, encoding="utf-8")
+    refused = call("sweep", tmp_path / "all.yaml", "--out", out, "--workers", 1)
+    assert refused.exit_code == 2
+    assert "small: one replication would take about" in " ".join(refused.stderr.split())
+    assert not out.exists()
+    ships, _, rest = SWEEP.partition("factors:\n")
+    more = f"  more: {{title: returns, path: {absurd}, values: [5000 TEU/a, 1e12 TEU/a]}}\ndesign: {{kind: grid}}\n"
+    (tmp_path / "one.yaml").write_text(ships + "factors:\n" + more + rest.partition("grid}\n")[2], encoding="utf-8")
+    some = call("sweep", tmp_path / "one.yaml", "--out", out, "-n", 1, "--workers", 1)
+    assert some.exit_code == 3
+    assert "1 runs gave no result; the first: BadStudyError: small: one replication would take about" in some.stderr

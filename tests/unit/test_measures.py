@@ -176,6 +176,13 @@ def test_the_days_of_a_facility_add_up_to_its_whole_period(busy: tuple[Network, 
     assert (measures.facilities["mean_queue"] > 0).any()
 
 
+@pytest.mark.parametrize("paths", ["0.7 /d", "1.1 /d"])  # headways that the grid of time makes shorter, and longer
+def test_a_full_link_is_used_to_the_whole_and_no_more(paths: str) -> None:
+    network = network_of(f"links.west-port-market.paths={paths}")
+    days = measure(network, simulate(network, 0)).facility_days
+    assert days.loc[days["place"] == "west-port-market", "utilisation"].max() == 1
+
+
 def test_what_is_carried_has_arrived_within_the_period(busy: tuple[Network, Journal, Measures]) -> None:
     network, journal, measures = busy
     length = network.model.run.length

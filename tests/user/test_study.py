@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pty
 import re
@@ -197,9 +198,32 @@ def test_a_folder_is_tried_before_anything_is_simulated(
     out = "taken" if occupied else "small.yaml/out"  # no folder can be made in a file, whoever asks
     result = corridor(*name, "-n", 1, "--workers", 1, "--out", out)
     assert result.exit_code == 1
-    assert (f"taken/{taken}: " if occupied else "Not a directory") in result.stderr
+    assert (f"taken/{taken}: " if occupied else "Error: small.yaml/out: Not a directory\n") in result.stderr
     assert "Traceback" not in result.output
     assert written() == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("words", ["--help", "validate small.yaml", "preview small.yaml", "preview small.yaml --json"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_full_is_named(
+    shell: Callable[[str], subprocess.CompletedProcess[str]], words: str, unbuffered: str
+) -> None:
+    shown = shell(f"PYTHONUNBUFFERED={unbuffered} corridor {words} > /dev/full")
+    assert (shown.returncode, shown.stderr) == (1, "Error: standard output: No space left on device\n")
+
+
+def test_the_lower_bound_of_a_quantile_is_not_below_a_smaller_one() -> None:
+    """A P10 that is known may be more days than all boxes were followed: the median and the P90 are no less."""
+    slow = ["fleets.feeders.vessels=1", "fleets.feeders.capacity=100 TEU", "run.run_out=3 d"]
+    result = sim.simulate(sim.load(Path(__file__).with_name("small.yaml"), set=slow), replications=3, workers=1)
+    runs = result.frames["routes"].query("flow == 'trade' and route == 'over'")
+    p10 = runs["p10"].tolist()
+    assert (p10[0] > 3, math.isnan(p10[1]), p10[2] > 3) == (True, True, True)
+    assert runs[["p50", "p90"]].isna().all(axis=None)
+    bound = pytest.approx((p10[0] + 3 + p10[2]) / 3)
+    row = result.summary().query("flow == 'trade' and route == 'over'").iloc[0]
+    assert row[["p10_at_least", "p50_at_least", "p90_at_least"]].tolist() == [bound] * 3
 
 
 def test_preview_tells_load_against_capacity(corridor: Corridor, corridor_json: Callable[..., Any]) -> None:
@@ -238,6 +262,33 @@ def test_preview_is_near_what_is_simulated(
         "records"
     )
     assert simulated["utilisation_low"] / 1.1 < offered < simulated["utilisation_high"] * 1.1
+
+
+@pytest.mark.parametrize(
+    "words", [["run"], ["compare"], ["cost"], ["why"], ["promise"], ["binding"], ["run", "--set", "run.warm_up=auto"]]
+)
+def test_more_boxes_than_fit_into_the_memory_are_refused_where_they_are_asked_for(
+    folder: Path, corridor: Corridor, written: Written, words: list[str]
+) -> None:
+    (folder / "absurd.yaml").write_text("extends: small.yaml\ndemand:\n  returns:\n    volume: 1e12 TEU/a\n")
+    before = written()
+    result = corridor(words[0], "absurd.yaml", *words[1:], "-n", 1, "--workers", 1)
+    assert result.exit_code == 2
+    assert re.fullmatch(
+        r"absurd\.yaml:4:13: error: one replication would take about \d+\.?\d* TB of memory, and this machine has "
+        r"\d+\.?\d* [GT]B; most of its units are of returns: 1\.37e\+09 a day, for \d+ days",
+        result.stderr.strip(),
+    )
+    assert written() == before
+    with pytest.raises(sim.BadStudyError, match="one replication would take about"):
+        sim.simulate("absurd.yaml", replications=1, workers=1)
+
+
+def test_preview_says_what_does_not_fit_into_the_memory(corridor: Corridor) -> None:
+    shown = corridor("preview", "small.yaml", "--set", "demand.returns.volume=1e12 TEU/a")
+    assert shown.exit_code == 0
+    assert "It cannot be simulated here: this machine has " in shown.stdout
+    assert "cannot be simulated" not in corridor("preview", "small.yaml").stdout
 
 
 def test_no_column_is_lost_on_a_narrow_terminal(shell: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
@@ -305,6 +356,7 @@ def test_ctrl_c_keeps_what_has_finished_and_says_where(folder: Path, workers: st
     assert code == 130
     assert stdout == ""
     assert "Traceback" not in shown
+    assert ("Stopping when the runs in work have ended" in shown) == (workers == "2")  # one is given up at once
     assert "results/small/" in shown.splitlines()[-1]
     kept = pd.read_parquet(folder / "results/small/measures/routes.parquet")["replication"].unique()
     assert 0 < len(kept) < 5000
