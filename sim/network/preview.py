@@ -140,6 +140,8 @@ def _groups(network: Network, lines: dict[str, _Line]) -> dict[str, dict[str, fl
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         rate = _rate(network, flow, way.share)
+        if not rate:
+            continue
         units = rate / network.model.cargo[flow.cargo].space
         pieces, before = units / flow.block, ""
         for leg in way.legs:
@@ -164,7 +166,7 @@ def _trips(network: Network, line: _Line, groups: dict[str, float]) -> dict[str,
         space, often = sum(line.space.get(stop, {}).values()), groups.get(stop, 0.0)
         full[stop] = space / line.room if line.room else 0.0
         laden[stop] = cut[stop] = loading[stop] = 0.0
-        if often and line.room:
+        if often and space and line.room:
             load, loading[stop], cut[stop] = _mean_load(line.room, space / often, often, rule.wait)
             laden[stop] = space / max(load, rule.min_load * line.room)
     trips = max(laden.values()) if line.unlimited else max(_made(network, line, laden, loading), *full.values())
@@ -176,18 +178,16 @@ def _mean_load(room: float, group: float, often: float, wait: float) -> tuple[fl
     """Of a vehicle that leaves full, or `wait` hours after its first group: the mean load, the hours that it takes to
     gather it, and how probably a part of the last group stays behind. Groups of the same size come at random, `often`
     an hour."""
-    load, more, full = min(group, room), 0.0, 1.0
-    chance = math.exp(-often * wait)  # that just so many further groups come in time
-    enough = 1.0 - chance  # that at least one more does
-    number = 1
-    while number * group < room - HAIR and enough > HAIR:
-        load += enough * min(group, room - number * group)
-        more += enough
-        full = enough
-        chance *= often * wait / number
-        enough -= chance
-        number += 1
-    return load, more / often, full if number * group > room + HAIR else 0.0
+    import numpy as np
+    from scipy.special import gammainc
+
+    further = max(math.ceil((room - HAIR) / group) - 1, 0)  # groups for which there is room, the last one in part
+    expected = often * wait
+    number = np.arange(1, 1 + min(further, math.ceil(expected + 10 * expected**0.5 + 40)))  # more hardly come in time
+    come = gammainc(number, expected)  # how probably at least so many do
+    load = min(group, room) + float(come @ np.minimum(group, room - number * group))
+    cuts = len(number) == further and (1 + further) * group > room + HAIR
+    return load, float(come.sum()) / often, (float(come[-1]) if further else 1.0) if cuts else 0.0
 
 
 def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[str, float]) -> float:

@@ -129,7 +129,7 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ("fleets: {feeedrs: null}", "2:10", 'null deletes "feeedrs", but none is inherited', "feeders"),
         ("services: {feeder: {kind: ship}}", "2:27", "allowed: trains, ships, timetable", "ships"),
         ("services: {feeder: {kind: null}}", "2:12", 'key "kind" is missing', None),
-        ("links: {aktau-alat: {mode: see}}", "2:28", "one of rail, sea, road, waterway is due", "sea"),
+        ("links: {aktau-alat: {mode: see}}", "2:28", "one of rail, sea, road, waterway, pipeline is due", "sea"),
         ("links: {almaty-aktau: {gauge: 1000}}", "2:31", "found 1000, where one of 1435, 1520 is due", None),
         ("places: {Baku Port: {name: Baku, country: AZ, lat: 40, lon: 49}}", "2:10", "an id of small", "baku-port"),
         # units
