@@ -194,6 +194,8 @@ def _made(network: Network, line: _Line, laden: dict[str, float], loading: dict[
     """Round trips an hour that the fleet makes, where `laden` vehicles an hour find cargo and take `loading` hours to
     gather it. Those for which there is none leave empty when they have stood for `empty_after`, or wait for it; the
     others are taken to have stood for half of that when it comes."""
+    if not line.fleets:
+        return 0.0  # nothing needs it
     vehicles: float = sum(_count(f) for f in line.fleets.values())
     hours = vehicles / sum(_count(f) / max(_cycle(network, line, f), 1e-9) for f in line.fleets.values())
     hours += sum(loading.values())
@@ -361,7 +363,9 @@ def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
     held: dict[tuple[str, str], float] = defaultdict(float)
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
-        unit = network.model.cargo[flow.cargo].space.unit
+        unit, rate = network.model.cargo[flow.cargo].space.unit, _rate(network, flow, way.share)
+        if not rate:
+            continue
         for before, after in zip(way.legs, way.legs[1:], strict=False):
             if before.service not in by_name or after.service not in by_name:
                 continue
@@ -371,7 +375,7 @@ def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
             stay += 0.5 / taking.laden_trips[after.origin]
             for name, yard in terminal.yards.items():
                 if yard.limit.unit == unit and yard.direction in (None, flow.direction):
-                    held[after.origin, name] += _rate(network, flow, way.share) * stay
+                    held[after.origin, name] += rate * stay
                     break
     loads = []
     for (place, name), room in held.items():

@@ -284,6 +284,20 @@ def test_more_boxes_than_fit_into_the_memory_are_refused_where_they_are_asked_fo
         sim.simulate("absurd.yaml", replications=1, workers=1)
 
 
+@pytest.mark.parametrize("other", ["over", "around"])
+def test_preview_of_a_route_that_nothing_takes(corridor_json: Callable[..., Any], other: str) -> None:
+    shares = ", ".join(f"{route}: {0 if route == other else 100} %" for route in ("over", "around"))
+    changes = [word for flow in ("trade", "returns") for word in ("--set", f"demand.{flow}.routes={{{shares}}}")]
+    found = corridor_json("preview", "small.yaml", *changes)
+    assert {load["offered"] > 0 for load in found["loads"] if load["kind"] == "line"} == {True, False}
+
+
+def test_preview_of_a_line_without_a_fleet(corridor: Corridor) -> None:
+    stops = ", ".join(f"{place}: {{berth: quay, wait: 9 h}}" for place in ("east-port", "west-port"))
+    idle = f"services.idle={{kind: ships, title: Idle, stops: {{{stops}}}}}"
+    assert corridor("preview", "small.yaml", "--set", idle).exit_code == 0
+
+
 def test_preview_says_what_does_not_fit_into_the_memory(corridor: Corridor) -> None:
     shown = corridor("preview", "small.yaml", "--set", "demand.returns.volume=1e12 TEU/a")
     assert shown.exit_code == 0

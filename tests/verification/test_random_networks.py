@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from sim.measure import measure
 from sim.model import Journal, simulate
 from sim.network import Network, build
+from sim.network.preview import preview
 from sim.scenario.load import load
 from sim.study import checked, run
 from tests.verification.corridors import Tree, corridors
@@ -34,7 +35,8 @@ def network_of(tree: Tree) -> Network:
 
 
 def assert_sound(network: Network) -> Journal:
-    """One replication in the checked mode, and what must hold of its journal and its measures."""
+    """One replication in the checked mode, and what must hold of its journal, its measures and its preview."""
+    assert all(np.isfinite(load.offered) and load.offered >= 0 for load in preview(network).loads)
     journal = simulate(network, check=True)
     assert_same(journal, simulate(network))
     units = journal.units
