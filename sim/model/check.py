@@ -485,7 +485,8 @@ class Books:
 
 
 def _shut(closures: Closures, hour: float) -> bool:
-    """Whether it is closed at this hour; NaN, which has not come, is not."""
+    """Whether it is closed at this hour; NaN, which has not come, is not. Apart from what `Closures` tells: it may be
+    that which is wrong."""
     window = bisect_right(closures.starts, hour) - 1 if hour == hour else -1
     return window >= 0 and hour < closures.ends[window]
 

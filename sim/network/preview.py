@@ -20,7 +20,7 @@ UNIT_LEG_S = 0.25e-6  # and of each unit on board
 PROGRAM_BYTES = 185e6
 UNIT_LEG_BYTES = 80.0
 
-HAIR = 1e-9  # of space and of probabilities: nothing
+HAIR = 1e-9  # of space: nothing
 
 
 @dataclass(frozen=True)
@@ -389,11 +389,25 @@ def _estimate(network: Network, lines: list[_Line]) -> Estimate:
     hours = run.warm_up + run.length + run.run_out
     trips = sum(line.both_ways for line in lines) * hours
     sections = sum(line.both_ways * len(network.ways[line.name]) for line in lines) * hours
+    units, legs = _units(network)
+    cpu = trips * TRIP_S + sections * SECTION_S + legs * UNIT_LEG_S
+    return Estimate(trips, sections, units, legs, cpu, memory_mb(network))
+
+
+def _units(network: Network) -> tuple[float, float]:
+    """Units of a replication, and the legs that all of them make."""
+    run = network.model.run
+    hours = run.warm_up + run.length + run.run_out
     units = legs = 0.0
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         count = _rate(network, flow, way.share) / network.model.cargo[flow.cargo].space * hours
         units += count
         legs += count * len(way.legs)
-    cpu = trips * TRIP_S + sections * SECTION_S + legs * UNIT_LEG_S
-    return Estimate(trips, sections, units, legs, cpu, (PROGRAM_BYTES + legs * UNIT_LEG_BYTES) / 1e6)
+    return units, legs
+
+
+def memory_mb(network: Network) -> float:
+    """What one replication will take, roughly: the one part of `Estimate` that needs no vehicles."""
+    _, legs = _units(network)
+    return (PROGRAM_BYTES + legs * UNIT_LEG_BYTES) / 1e6

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sim.network.preview import preview
+from sim.network.preview import memory_mb
 from sim.study.errors import BadStudyError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def check_memory(networks: Sequence[Network]) -> None:
     more memory than this machine has. It blames the flow with the most units."""
     there = machine_memory()
     for network in networks:
-        needed = preview(network).estimate.memory_mb
+        needed = memory_mb(network)
         if needed > there:
             model = network.model
             days = (model.run.warm_up + model.run.length + model.run.run_out) / 24
