@@ -94,7 +94,7 @@ def plot_stages(result: Result) -> Figure:
             shown |= set(kinds)
             _bar(axes, top + 0.2, 0.26, own["days"].to_numpy(), [colours[kind] for kind in kinds])
             axes.text(0, top + 0.37, entry["caption"], size=6.5, color=GREY, va="top", linespacing=1.15)
-    sheet.key([Patch(color=colour, label=kind) for kind, colour in colours.items() if kind in shown], LABELS)
+    sheet.key([Patch(color=colour, label=kind) for kind, colour in colours.items() if kind in shown], 0.15)
     return sheet
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from matplotlib.text import Annotation, Text
 from rich.console import Console, RenderableType
 
 from sim.scenario.load import load
+from sim.show import plots
 from sim.show import save as saving
 from sim.show.map import plot_map
 from sim.show.plots import (
@@ -508,3 +510,13 @@ def test_progress_shows_only_on_a_terminal(
 
 def test_times_are_told_in_units_that_fit() -> None:
     assert [remaining(seconds) for seconds in (0.4, 59, 200, 7500)] == ["0 s", "59 s", "3 min 20 s", "2 h 5 min"]
+
+
+def test_the_key_of_stages_has_room_for_all_modes(monkeypatch: pytest.MonkeyPatch, result: Result) -> None:
+    kinds = cycle([*plots.MOVING, *plots.STANDING])
+    monkeypatch.setattr(plots, "_kind", lambda stage: next(kinds))
+    figure = plot_stages(result)
+    figure.draw_without_rendering()
+    (key,) = figure.legends
+    assert [text.get_text() for text in key.get_texts()] == [*plots.MOVING, *plots.STANDING]
+    assert key.get_window_extent().x1 < figure.bbox.x1
