@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 import simpy
-from simpy.events import NORMAL, URGENT
 
 from sim.model.grid import INF, Floats, snap, snap_all
 from sim.model.kernels import heappop, heappush, heapreplace
@@ -17,6 +16,8 @@ from sim.scenario.values import Variate
 T = TypeVar("T")
 
 NOT_CALLED: Final = -1
+URGENT: Final = 0  # SimPy's priorities of events
+NORMAL: Final = 1
 
 # Of a train, a ship or a consignment: the hour that it waits for, or nothing if somebody else will call it up.
 Story = Generator[float | None, None, T]
@@ -28,31 +29,34 @@ class Clock(simpy.Environment):
 
     _queue: list[tuple[float, int, int, Actor]]  # type: ignore[assignment]
     now: float = 0.0  # SimPy's is a property, which takes a call
+    events: int = 0  # so far
     acting: Actor  # who goes on in this moment
     watch: Callable[[Actor], None] | None = None  # told of each who went on
 
     def __init__(self, begin: float) -> None:
         super().__init__(begin)
         self.now = begin
+        self.events = 0
 
     def go(self, until: float) -> None:
         """All that happens before this hour: one actor after the other goes on, and tells what it waits for."""
-        queue, numbers, watch = self._queue, self._eid, self.watch
+        queue, watch = self._queue, self.watch
+        on, pop, push, replace = next, heappop, heappush, heapreplace  # looked up once
         while queue and queue[0][0] < until:
             actor: Actor
             self.now, _, number, actor = queue[0]
             if number != actor.due:
-                heappop(queue)  # it was called for another hour since
+                pop(queue)  # it was called for another hour since
                 continue
             self.acting = actor
             actor.due = NOT_CALLED
-            hour = next(actor.story, None)
+            hour = on(actor.story, None)
             first = queue[0][2] == number  # if others were called up, it comes up once more, and is for nobody then
             if hour is not None:
-                actor.due = number = next(numbers)
-                (heapreplace if first else heappush)(queue, (hour, NORMAL, number, actor))
+                self.events = actor.due = number = self.events + 1
+                (replace if first else push)(queue, (hour, NORMAL, number, actor))
             elif first:
-                heappop(queue)
+                pop(queue)
             if watch is not None:
                 watch(actor)
 
@@ -60,12 +64,12 @@ class Clock(simpy.Environment):
         """An actor who waits will go on at this hour, and not at that for which it was called before; inf: not yet."""
         actor.due = NOT_CALLED
         if hour < INF:
-            actor.due = number = next(self._eid)
+            self.events = actor.due = number = self.events + 1
             heappush(self._queue, (hour, NORMAL, number, actor))
 
     def call_up(self, actor: Actor) -> None:
         """An actor who waits goes on in this moment, before all who were called for it."""
-        actor.due = number = next(self._eid)
+        self.events = actor.due = number = self.events + 1
         heappush(self._queue, (self.now, URGENT, number, actor))
 
 

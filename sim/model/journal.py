@@ -15,7 +15,7 @@ period); NaN means that it had not happened when the run ended.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from struct import Struct
@@ -28,7 +28,6 @@ from sim.model.grid import GRID, Floats, Hours, Ids
 from sim.model.kernels import APART, NEAR, pack, packed_while
 
 if TYPE_CHECKING:
-    from sim.model.kernels import Batch
     from sim.model.stock import Part
 
 NAN: Final = float("nan")
@@ -130,29 +129,38 @@ class Column:
 
 
 class Packed:
-    """HOURS of carriages while the run goes on, in a small part of the room of a number each. An hour that all units
-    share is kept once. Hours of each unit are kept as steps of the grid after the first of them, in 32 bits, which is
-    exact; as they are if they lie too far apart for that, or one is NaN."""
+    """Carriages while the run goes on, in a small part of the room of a number for each of their HOURS. An hour that
+    all units share is kept once. Hours of each unit are kept as steps of the grid after the first of them, in 32 bits,
+    which is exact; as they are if they lie too far apart for that, or one is NaN."""
 
     def __init__(self, most: int) -> None:
         """most: units that can be carried, each leg for itself."""
-        self._steps = np.zeros(most * len(HOURS) + 1, np.int32)  # pages never written to take no memory
+        self._units = np.empty(most, np.int32)  # pages never written to take no memory
+        self._rows = 0  # of them that are used
+        self._steps = np.zeros(most * len(HOURS) + 1, np.int32)  # likewise
         self._used = 0
         self._apart = [np.zeros(1)]
-        self._batches: list[Batch] = []
+        self._carried = 0
+        widths = zip((3, 2, *[len(HOURS)] * 3), (np.int64, np.int32, np.float64, np.int8, np.int64), strict=True)
+        self._batches: list[tuple[NDArray[Any], ...]] = [tuple(np.empty((width, 0), kind) for width, kind in widths)]
 
-    def put(self, columns: Sequence[Sequence[Hours]], sizes: Ids, rows: Ids) -> None:
-        """Put in HOURS of some carriages. sizes, rows: units of each, and the first of them among all."""
-        batch, self._used = pack(columns, sizes, rows, self._steps, self._used, self._apart)
+    def put(self, carriages: list[Carriage]) -> None:
+        """Put in some more."""
+        room = self._carried, self._units, self._rows, self._steps, self._used, self._apart
+        batch, self._rows, self._used = pack(carriages, *room)
+        self._carried += len(carriages)
         self._batches.append(batch)
 
-    def columns(self) -> dict[str, Column]:
-        """Of all carriages, by HOURS."""
-        nothing = np.empty((len(HOURS), 0))
-        of_batches = zip((nothing, nothing.astype(np.int8), nothing.astype(np.int64)), *self._batches, strict=True)
-        first, kind, shift = [np.concatenate(some, axis=1) for some in of_batches]
+    def parcels(self) -> Parcels:
+        """All of them."""
+        (sizes, legs, carriage), calls, first, kind, shift = [
+            np.concatenate(some, axis=1) for some in zip(*self._batches, strict=True)
+        ]
         apart = np.concatenate(self._apart)
-        return {name: Column(first[i], kind[i], shift[i], self._steps, apart) for i, name in enumerate(HOURS)}
+        columns = {name: Column(first[i], kind[i], shift[i], self._steps, apart) for i, name in enumerate(HOURS)}
+        order = legs.argsort(kind="stable")
+        units, ends = self._units[: self._rows], dict(zip(("call_from", "call_to"), calls, strict=True))
+        return Parcels(sizes, legs, carriage, sizes.cumsum() - sizes, units, ends, columns, order, legs[order])
 
 
 @dataclass(frozen=True)
@@ -266,12 +274,7 @@ class Recorder:
         self.watched: list[Call] | None = None  # all of them, if somebody checks them
         self._calls = Ledger()  # rows of CALLS of those that are
         self.carriages: list[Carriage] = []  # not yet written away
-        self._carried = 0  # those that are
-        self._parcels: list[tuple[Ids, Ids, Ids]] = []  # size, leg and carriage of each part of these
-        self._calls_of: list[NDArray[np.int32]] = []  # at both ends of these
-        self._units = np.empty(carriages, np.int32)  # pages never written to take no memory
-        self._used = 0  # of them
-        self._hours = Packed(carriages)
+        self._packed = Packed(carriages)  # those that are
         self.stretches = Ledger()  # rows of STRETCHES
         self._delays: list[Floats] = []  # of voyages, on each link, as they were drawn
         self._drawn = 0  # in all
@@ -290,26 +293,14 @@ class Recorder:
             self.write()
 
     def write(self) -> None:
-        """Put the carriages away, part by part as parcels."""
+        """Put away what was recorded since."""
         if self.watched is None:
             self._pack_uses()
         for ledger in (self._calls, self.stretches, self.stops, self._uses, self.rooms):
             ledger.put_away()
-        if not self.carriages:
-            return
-        lots, ids, call_from, call_to, *hours = zip(*self.carriages, strict=True)
-        self.carriages.clear()
-        sizes = np.fromiter(map(len, ids), np.int64, len(ids))
-        rows = self._used + sizes.cumsum() - sizes
-        begin, self._used = self._used, self._used + int(sizes.sum())
-        np.concatenate(ids, out=self._units[begin : self._used], casting="same_kind")
-        self._hours.put(hours, sizes, rows)
-        self._calls_of.append(np.array((call_from, call_to), np.int32))
-        carriage = np.arange(self._carried, self._carried + len(lots)).repeat(list(map(len, lots)))
-        self._carried += len(lots)
-        parts = list(chain.from_iterable(lots))
-        legs = [stage.key for stage, _ in parts]
-        self._parcels.append((np.array([count for _, count in parts]), np.array(legs), carriage))
+        if self.carriages:
+            self._packed.put(self.carriages)
+            self.carriages.clear()
 
     def _pack_uses(self) -> None:
         """Those before the first that is not over."""
@@ -358,21 +349,7 @@ class Recorder:
     def all_parcels(self) -> Parcels:
         """What was carried."""
         self.write()
-        nothing = np.empty(0, np.int64)
-        sizes, legs, carriage = [np.concatenate(some) for some in zip([nothing] * 3, *self._parcels, strict=True)]
-        calls = np.concatenate([np.empty((2, 0), np.int32), *self._calls_of], axis=1)
-        order = legs.argsort(kind="stable")
-        return Parcels(
-            sizes,
-            legs,
-            carriage,
-            sizes.cumsum() - sizes,
-            self._units[: self._used],
-            dict(zip(("call_from", "call_to"), calls, strict=True)),
-            self._hours.columns(),
-            order,
-            legs[order],
-        )
+        return self._packed.parcels()
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,15 @@ from functools import lru_cache
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain, compress, repeat
 from math import isnan
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.grid import GRID, INF, Floats, Hours, Ids
+
+if TYPE_CHECKING:
+    from sim.model.journal import Carriage
 
 __all__ = [
     "bisect_left",
@@ -35,7 +39,9 @@ __all__ = [
     "reached",
 ]
 
-Batch = tuple[Floats, NDArray[np.int8], Ids]  # first, kind and shift, as of `journal.Column`: a row for each column
+# Of carriages that were put away: size, leg and carriage of each parcel; the calls at both ends of each carriage; and
+# first, kind and shift, as of `journal.Column`, a row for each column.
+Batch = tuple[Ids, NDArray[np.int32], Floats, NDArray[np.int8], Ids]
 SHARED, NEAR, APART = 0, 1, 2  # hours of a carriage: one for all units, steps after the first of them, or as they are
 FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
 
@@ -165,17 +171,26 @@ def by_traffic(orders: NDArray[np.int32], ids: Ids, ready: Hours) -> tuple[Ids, 
 
 
 def pack(
-    columns: Sequence[Sequence[Hours]],
-    sizes: Ids,
-    rows: Ids,
+    carriages: Sequence[Carriage],
+    carried: int,
+    units: NDArray[np.int32],
+    row: int,
     steps: NDArray[np.int32],
     used: int,
     apart: list[Floats],
-) -> tuple[Batch, int]:
-    """Put hours of carriages into `steps` after those that are used, or into `apart` if they lie too far from each
-    other; returns first, kind and shift of each column and carriage, as of `journal.Column`, and how many steps are
-    used now. sizes, rows: units of each carriage, and the first of them among all that were carried."""
-    hours = list(chain.from_iterable(columns))
+) -> tuple[Batch, int, int]:
+    """Put carriages away, after so many that were `carried` before: their units into `units`, from `row` on, and their
+    hours into `steps` after those that are used, or into `apart` if they lie too far from each other. Returns what is
+    left of them, and the next row and step."""
+    lots, ids, call_from, call_to, *columns = zip(*carriages, strict=True)
+    sizes = np.fromiter(map(len, ids), np.int64, len(ids))
+    rows = row + sizes.cumsum() - sizes
+    end = row + int(sizes.sum())
+    np.concatenate(ids, out=units[row:end], casting="same_kind")
+    numbers = np.arange(carried, carried + len(lots)).repeat(list(map(len, lots)))
+    parts = list(chain.from_iterable(lots))
+    parcels = np.array([[count for _, count in parts], [stage.key for stage, _ in parts], numbers])
+    hours: list[Hours] = list(chain.from_iterable(columns))
     each = np.fromiter(map(isinstance, hours, repeat(np.ndarray)), bool, len(hours))
     kind = each.astype(np.int8)  # SHARED or NEAR
     shift = np.zeros(len(hours), np.int64)
@@ -201,7 +216,8 @@ def pack(
         steps[used : used + len(after)] = after
         used += len(after)
     shape = len(columns), len(sizes)
-    return (first.reshape(shape), kind.reshape(shape), shift.reshape(shape)), used
+    of_hours = first.reshape(shape), kind.reshape(shape), shift.reshape(shape)
+    return (parcels, np.array((call_from, call_to), np.int32), *of_hours), end, used
 
 
 def packed_while(rows: list[list[float]], known: int) -> tuple[int, bytes]:

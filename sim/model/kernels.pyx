@@ -289,31 +289,64 @@ def by_traffic(cnp.ndarray orders, object ids, object ready):
     return units, ready, parts
 
 
-def pack(columns, cnp.ndarray sizes, cnp.ndarray rows, cnp.ndarray steps, cnp.npy_intp used, list apart):
-    cdef cnp.npy_intp n = cnp.PyArray_DIM(sizes, 0), i, unit, count, entry = 0, used_apart = sum(map(len, apart))
-    cdef int64_t* size = <int64_t*>cnp.PyArray_DATA(sizes)
-    cdef int64_t* row = <int64_t*>cnp.PyArray_DATA(rows)
+def pack(list carriages, cnp.npy_intp carried, cnp.ndarray units, cnp.npy_intp row, cnp.ndarray steps, cnp.npy_intp used, list apart):
+    cdef cnp.npy_intp n = len(carriages), i, k, unit, count, parcel = 0, of_parts = 0, entry = 0
+    cdef cnp.npy_intp used_apart = sum(map(len, apart))
+    cdef cnp.npy_intp* rows = <cnp.npy_intp*>malloc((n + 1) * sizeof(cnp.npy_intp))  # first of the units of each
+    cdef cnp.npy_intp columns = len(<tuple>carriages[0]) - 4
+    cdef int32_t* to = <int32_t*>cnp.PyArray_DATA(units)
     cdef int32_t* step = <int32_t*>cnp.PyArray_DATA(steps)
+    cdef tuple carriage, part
+    cdef list parts
+    for carriage in carriages:
+        of_parts += len(<list>carriage[0])
     cdef cnp.npy_intp[2] shape
-    shape[0], shape[1] = len(columns), n
+    shape[0], shape[1] = 3, of_parts
+    cdef cnp.ndarray parcels = cnp.PyArray_EMPTY(2, shape, cnp.NPY_INT64, 0)
+    shape[0], shape[1] = 2, n
+    cdef cnp.ndarray calls = cnp.PyArray_EMPTY(2, shape, cnp.NPY_INT32, 0)
+    shape[0] = columns
     cdef cnp.ndarray firsts = cnp.PyArray_EMPTY(2, shape, cnp.NPY_DOUBLE, 0)
     cdef cnp.ndarray kinds = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT8, 0)
     cdef cnp.ndarray shifts = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT64, 0)
+    cdef int64_t* size = <int64_t*>cnp.PyArray_DATA(parcels)
+    cdef int32_t* call = <int32_t*>cnp.PyArray_DATA(calls)
     cdef double* first = <double*>cnp.PyArray_DATA(firsts)
     cdef int8_t* kind = <int8_t*>cnp.PyArray_DATA(kinds)
     cdef int64_t* shift = <int64_t*>cnp.PyArray_DATA(shifts)
-    cdef cnp.ndarray when
+    cdef int64_t* leg = size + of_parts
+    cdef int64_t* number = leg + of_parts
+    cdef cnp.ndarray which, when
+    cdef int64_t* id
     cdef double* hour
     cdef double base, off
-    for column in columns:
-        i = 0
-        for hours in column:
+    for i in range(n):
+        carriage = <tuple>carriages[i]
+        parts = <list>carriage[0]
+        for part in parts:
+            size[parcel] = part[1]
+            leg[parcel] = part[0].key
+            number[parcel] = carried + i
+            parcel += 1
+        which = plain(carriage[1], cnp.NPY_INT64)
+        id = <int64_t*>cnp.PyArray_DATA(which)
+        count = cnp.PyArray_DIM(which, 0)
+        for unit in range(count):
+            to[row + unit] = <int32_t>id[unit]
+        call[i] = carriage[2]
+        call[n + i] = carriage[3]
+        rows[i] = row
+        row += count
+    rows[n] = row
+    for k in range(columns):
+        for i in range(n):
+            hours = (<tuple>carriages[i])[4 + k]
             if type(hours) is float:
                 first[entry] = hours
             else:
                 when = plain(hours, cnp.NPY_DOUBLE)
                 hour = <double*>cnp.PyArray_DATA(when)
-                count = size[i]
+                count = rows[i + 1] - rows[i]
                 first[entry] = base = hour[0]
                 kind[entry] = AS_STEPS
                 for unit in range(count):
@@ -323,15 +356,15 @@ def pack(columns, cnp.ndarray sizes, cnp.ndarray rows, cnp.ndarray steps, cnp.np
                         break
                     step[used + unit] = <int32_t>off
                 if kind[entry] == AS_STEPS:
-                    shift[entry] = used - row[i]
+                    shift[entry] = used - rows[i]
                     used += count
                 else:
-                    shift[entry] = used_apart - row[i]
+                    shift[entry] = used_apart - rows[i]
                     used_apart += count
                     apart.append(when.copy())
             entry += 1
-            i += 1
-    return (firsts, kinds, shifts), used
+    c_free(rows)
+    return (parcels, calls, firsts, kinds, shifts), row, used
 
 
 cdef inline bint first_of(double hour, long urgency, long number, tuple other):

@@ -128,7 +128,7 @@ class Queue:
     def _make_room(self, count: int) -> None:
         """Go into larger arrays, with room for so many more; what was taken keeps those it stands in."""
         waiting = self.end - self.head
-        room = 2 * (waiting + count)
+        room = 4 * (waiting + count)
         ids, ready = np.empty(room, np.int64), np.empty(room)
         ids[:waiting] = self.ids[self.head : self.end]
         ready[:waiting] = self.ready[self.head : self.end]
@@ -183,7 +183,9 @@ class Lane:
                 ready = queue.hours[queue.head]
                 if ready < first:
                     first = ready
-        patience = max(taker.free_since + rule.empty_after, opened)
+        patience = taker.free_since + rule.empty_after
+        if patience < opened:
+            patience = opened
         if first > patience or not queues:  # nothing came in time
             taker.takes = []
             return max(patience, now)
@@ -191,11 +193,18 @@ class Lane:
         if rule.count_from != "first-unit":
             since = opened if rule.count_from == "opening" else taker.berthed
         enough = _enough(queues, rule.min_room) if rule.min_room else first
-        closing = max(since + rule.wait, enough, opened)
+        closing = since + rule.wait
+        if closing < enough:
+            closing = enough
+        if closing < opened:
+            closing = opened
         if len(queues) == 1:  # the same in short
             queue = queues[0]
             full = queue.at(max(int((room - self.smallest) / queue.space) + 1, 1))
-            closing = max(min(full, closing), now)
+            if closing > full:
+                closing = full
+            if closing < now:
+                closing = now
             taker.takes = [(queue, min(int(room / queue.space), queue.by(closing)))]
             return closing
         full, lots = _full(queues, room, self.smallest, closing)
@@ -297,9 +306,10 @@ class Stock:
         ready: Hours
         if len(lots) == 1:
             ((queue, count),) = lots
+            first, last = queue.at(1), queue.at(count)
             stages, (ids, ready) = queue.stages, queue.take(count)
-            if ready.item(0) == ready.item(-1):
-                ready = ready.item(0)
+            if first == last:
+                ready = first
         else:
             stages = {order: stage for queue, _ in lots for order, stage in queue.stages.items()}
             taken = [queue.take(count) for queue, count in lots]

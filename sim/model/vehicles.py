@@ -110,7 +110,9 @@ class Line:
         self.room = self.load + HAIR
         self.halts = {place: self._halt(world, service, place) for place in service.stops}
         self.begun: dict[tuple[int, int], int] = {}  # trains made up for loads that begin with each block of a traffic
-        self.voyages: dict[tuple[str, int, str], tuple[Floats, int]] = {}  # of these trains, as of `lay_out_voyages`
+        self.voyages: dict[
+            tuple[str, int, str], tuple[list[list[float]], int]
+        ] = {}  # of these trains, as of `lay_out_voyages`
 
     def _halt(self, world: World, service: FleetService, place: str) -> Halt:
         stop = service.stops[place]
@@ -279,11 +281,12 @@ def cargo_draws(recorder: Recorder, line: Line, traffic: Traffic, block: int) ->
     def delays(halt: Halt) -> Voyage:
         known = (halt.place, traffic.index, name)
         if known not in line.voyages:
-            line.voyages[known] = lay_out_voyages(recorder, halt, drawn, (traffic.count // traffic.flow.block,))
+            drawn, first = lay_out_voyages(recorder, halt, drawn_of_link, (traffic.count // traffic.flow.block,))
+            line.voyages[known] = drawn.tolist(), first
         late, begin = line.voyages[known]
-        return late[block].tolist(), begin + block * halt.links
+        return late[block], begin + block * halt.links
 
-    def drawn(key: str, law: Variate, hours: float) -> Floats:
+    def drawn_of_link(key: str, law: Variate, hours: float) -> Floats:
         return traffic.per_block(f"{name}/{key}", law, hours)
 
     return draw, delays

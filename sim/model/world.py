@@ -263,7 +263,7 @@ class World:
             names,
             np.array(self.capacities, float),
             trips=recorder.trips,
-            events=next(self.env._eid),
+            events=self.env.events,
         )
 
 

@@ -9,7 +9,7 @@ import heapq
 import sys
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -80,17 +80,21 @@ def by_traffic() -> tuple[Any, ...]:
 
 
 def pack() -> tuple[Any, ...]:
-    sizes = np.array([size() for _ in range(20)])
-    columns = []
-    for _ in range(8):
-        column: list[Any] = []
-        for count in sizes.tolist():
-            column.append(float(hours(1)[0]) if random.random() < 0.4 else hours(count, random.choice([48.0, 9000.0])))
-            if random.random() < 0.1 and not isinstance(column[-1], float):
-                column[-1][random.integers(0, count)] = np.nan
-        columns.append(column)
-    rows = 100 + sizes.cumsum() - sizes
-    return columns, sizes, rows, np.zeros(8 * int(sizes.sum()) + 5, np.int32), 5, [np.zeros(1)]
+    carriages = []
+    for _ in range(20):
+        counts = [size() for _ in range(int(random.integers(1, 4)))]
+        count = sum(counts)
+        columns: list[Any] = []
+        for _ in range(8):
+            apart = hours(count, random.choice([48.0, 9000.0]))
+            if random.random() < 0.1:
+                apart[random.integers(0, count)] = np.nan
+            columns.append(float(hours(1)[0]) if random.random() < 0.4 else apart)
+        parts = [(SimpleNamespace(key=int(random.integers(0, 1 << 40))), some) for some in counts]
+        carriages.append((parts, ids(count), *random.integers(-1, 1 << 20, 2).tolist(), *columns))
+    most = 100 + sum(len(of) for _, of, *_ in carriages)
+    steps = np.zeros(8 * most + 5, np.int32)
+    return carriages, 7, np.zeros(most, np.int32), 100, steps, 5, [np.zeros(1)]
 
 
 def bisected() -> tuple[Any, ...]:
@@ -152,15 +156,15 @@ def compare(name: str, plain: ModuleType) -> None:
             given[-1].sort()
             other[-1].sort()
         if name == "pack":
-            given, other = known(found, given), known(due, other)
+            found, given, due, other = known(found, given), (), known(due, other), ()
         assert same(found, due), f"{name}, case {case}: {found} instead of {due}"
         assert same(left(given), left(other)), name
 
 
 def known(found: tuple[Any, ...], given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What of the room of `pack` is used; how it is split up does not matter."""
-    _, used = found
-    return given[3][:used], np.concatenate(given[5])
+    """What `pack` returns, and what of its room is used; how `apart` is split up does not matter."""
+    *_, used = found
+    return *found, given[2], given[4][:used], np.concatenate(given[6])
 
 
 def compare_queues() -> None:
