@@ -45,7 +45,8 @@ class Traffic:
         self.rank = (self.priority, itinerary.flow, itinerary.route)
         self.order = 0  # of all traffic, by rank, in which what came together is discharged
         self.base = base
-        self.count = len(blocks) * flow.block
+        self.block = flow.block
+        self.count = len(blocks) * self.block
         self.blocks_released = released
         self._blocks = blocks
         self._most = int(blocks[-1]) + 1 if len(blocks) else 0  # blocks of the flow, as far as they are drawn for
@@ -87,20 +88,20 @@ class Traffic:
 
     def of_blocks(self, hours: Floats, ids: Ids) -> Floats:
         """Hours of units, of an array of `per_block`."""
-        return of_blocks(hours, self.base, self.flow.block, ids)
+        return of_blocks(hours, self.base, self.block, ids)
 
     def block_of(self, ids: Ids) -> Ids:
         """Position of each unit's block, for the arrays of `per_block`."""
-        return (ids - self.base) // self.flow.block
+        return (ids - self.base) // self.block
 
     def block_of_first(self, ids: Ids) -> int:
         """The same of the first of them."""
-        block: int = (ids.item(0) - self.base) // self.flow.block
-        return block
+        first: int = ids.item(0)
+        return (first - self.base) // self.block
 
     def _draw_steps(self, name: str, variate: Variate) -> Floats | NDArray[np.uint32]:
         """What is drawn for each unit, in steps of the grid; they take 32 bits, if none is longer than 4096 h."""
-        size = self.flow.block
+        size = self.block
         drawn = self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most * size)
         for piece in np.array_split(drawn, len(drawn) // PIECE + 1):
             piece[:] = np.rint(variate.ppf(piece) * GRID)
@@ -130,7 +131,7 @@ def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:
 def all_released(traffic: list[Traffic]) -> Floats:
     """When each unit of all of these is released."""
     hours = np.concatenate([np.empty(0), *(t.blocks_released for t in traffic)])
-    sizes, blocks = np.array([(t.flow.block, len(t.blocks_released)) for t in traffic], int).reshape(-1, 2).T
+    sizes, blocks = np.array([(t.block, len(t.blocks_released)) for t in traffic], int).reshape(-1, 2).T
     return np.repeat(hours, sizes.repeat(blocks))
 
 

@@ -6,6 +6,8 @@ causes of a box's hours add up to its transit time to the bit, and an event fall
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +15,8 @@ Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 Hours = Floats | float  # of each unit, or the same for all
 
-INF = float("inf")
-GRID = float(1 << 20)  # steps an hour
+INF: Final = float("inf")
+GRID: Final = float(1 << 20)  # steps an hour
 
 
 def snap(hours: float) -> float:

@@ -18,14 +18,13 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.grid import GRID, Floats, Hours, Ids
-from sim.model.kernels import APART, NEAR, pack, packed_while
+from sim.model.kernels import APART, NEAR, pack, packed_while, packer
 
 if TYPE_CHECKING:
     from sim.model.stock import Part
@@ -52,15 +51,16 @@ STRETCHES = ("call", "stretch", "begin", "path", "entered", "drawn")  # links th
 STOPS = ("call", "place", "begin", "granted", "ended")
 USES = ("facility", "requested", "granted", "released")
 Claim = list[float]  # a row of USES while it happens; NaN: not yet
-GRANTED, RELEASED = 2, 3
+GRANTED: Final = 2
+RELEASED: Final = 3
 ROOMS = ("facility", "time", "change")
 # of a row that goes into a ledger
-PACK_STRETCH, PACK_STOP, PACK_ROOM = [Struct(f"{len(names)}d").pack for names in (STRETCHES, STOPS, ROOMS)]
+PACK_STRETCH, PACK_STOP, PACK_ROOM = packer(len(STRETCHES)), packer(len(STOPS)), packer(len(ROOMS))
 WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth", "drawn"}
 
 
 CALLS = ("index", "vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
-PACK_CALL = Struct(f"{len(CALLS)}d").pack
+PACK_CALL = packer(len(CALLS))
 
 
 class Call:

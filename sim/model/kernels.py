@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain, compress, repeat
 from math import isnan
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,7 @@ __all__ = [
     "of_blocks",
     "pack",
     "packed_while",
+    "packer",
     "reached",
 ]
 
@@ -218,6 +220,11 @@ def pack(
     shape = len(columns), len(sizes)
     of_hours = first.reshape(shape), kind.reshape(shape), shift.reshape(shape)
     return (parcels, np.array((call_from, call_to), np.int32), *of_hours), end, used
+
+
+def packer(count: int) -> Callable[..., bytes]:
+    """What packs so many numbers, as bytes."""
+    return Struct(f"{count}d").pack
 
 
 def packed_while(rows: list[list[float]], known: int) -> tuple[int, bytes]:

@@ -5,7 +5,9 @@
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.math cimport isnan
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free as c_free, malloc
@@ -39,6 +41,8 @@ cdef inline cnp.ndarray ids_array(cnp.npy_intp count):
 
 cdef inline cnp.ndarray plain(object array, int kind):
     """The array with its numbers one after the other, of this kind: itself, if it is so."""
+    if cnp.PyArray_CheckExact(array) and cnp.PyArray_NDIM(array) == 1 and cnp.PyArray_TYPE(array) == kind and cnp.PyArray_ISCARRAY_RO(array):
+        return array
     return cnp.PyArray_FROMANY(array, kind, 1, 1, cnp.NPY_ARRAY_CARRAY_RO)
 
 
@@ -432,6 +436,23 @@ def heapreplace(list queue, tuple event):
     cdef tuple first = queue[0]
     sink(queue, event)
     return first
+
+
+def packer(int width):
+    return packed
+
+
+def packed(*numbers):
+    cdef Py_ssize_t i, count = len(numbers)
+    cdef bytes row = PyBytes_FromStringAndSize(NULL, count * sizeof(double))
+    cdef double* to = <double*>PyBytes_AS_STRING(row)
+    for i in range(count):
+        number = <object>PyTuple_GET_ITEM(numbers, i)
+        if type(number) is float:
+            to[i] = PyFloat_AS_DOUBLE(number)
+        else:
+            to[i] = <double><long>number
+    return row
 
 
 def packed_while(list rows, Py_ssize_t known):

@@ -62,11 +62,13 @@ class Task:
         """Hours of the move of each unit."""
         if self.each is not None:
             return self.each
+        if len(cargo.parts) == 1:
+            return cargo.parts[0][0].traffic.per_unit(self.key, self.hours, cargo.ids)
         drawn, end = [], 0
         for stage, count in cargo.parts:
             begin, end = end, end + count
             drawn.append(stage.traffic.per_unit(self.key, self.hours, cargo.ids[begin:end]))
-        return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
+        return np.concatenate(drawn)
 
     def work(
         self, start: float, ready: Floats | None, moves: Hours, count: int, classes: Ids | None = None
@@ -281,7 +283,7 @@ def cargo_draws(recorder: Recorder, line: Line, traffic: Traffic, block: int) ->
     def delays(halt: Halt) -> Voyage:
         known = (halt.place, traffic.index, name)
         if known not in line.voyages:
-            drawn, first = lay_out_voyages(recorder, halt, drawn_of_link, (traffic.count // traffic.flow.block,))
+            drawn, first = lay_out_voyages(recorder, halt, drawn_of_link, (traffic.count // traffic.block,))
             line.voyages[known] = drawn.tolist(), first
         late, begin = line.voyages[known]
         return late[block], begin + block * halt.links

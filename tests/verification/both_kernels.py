@@ -193,10 +193,12 @@ def main(file: str) -> None:
     plain = module_from_spec(spec)
     spec.loader.exec_module(plain)
     assert not compiled.__file__.endswith(".py")
-    assert set(CASES_OF) | {"heappop", "heappush", "heapreplace"} == set(plain.__all__)
+    assert set(CASES_OF) | {"heappop", "heappush", "heapreplace", "packer"} == set(plain.__all__)
     for name in CASES_OF:
         compare(name, plain)
     compare_queues()
+    row = 3, -1, 0.25, float("inf"), float("nan")
+    assert compiled.packer(len(row))(*row) == plain.packer(len(row))(*row)
     print("the same")
 
 
