@@ -270,9 +270,8 @@ class Recorder:
 
     def __init__(self, carriages: int) -> None:
         """carriages: one for each unit and leg, the most that there can be."""
-        self.calls: dict[int, Call] = {}  # that are not over
-        self.watched: list[Call] | None = None  # all of them, if somebody checks them
-        self._calls = Ledger()  # rows of CALLS of those that are
+        self.watched: list[Call] | None = None  # all calls, if somebody checks them
+        self._calls = Ledger()  # rows of CALLS of those that are over
         self.carriages: list[Carriage] = []  # not yet written away
         self._packed = Packed(carriages)  # those that are
         self.stretches = Ledger()  # rows of STRETCHES
@@ -320,7 +319,7 @@ class Recorder:
 
     def call(self, vehicle: int, fleet: int, place: int, t: float) -> Call:
         self._called += 1
-        call = self.calls[self._called] = Call(self._called, vehicle, fleet, place, t)
+        call = Call(self._called, vehicle, fleet, place, t)
         if self.watched is not None:
             self.watched.append(call)
         return call
@@ -328,12 +327,9 @@ class Recorder:
     def over(self, call: Call) -> None:
         """Nothing more will happen at this call."""
         self._calls.fresh += call.row()
-        del self.calls[call.index]
 
     def calls_table(self) -> Table:
         """One row a call, in the order of their begin."""
-        for call in list(self.calls.values()):
-            self.over(call)
         rows = table(self._calls, CALLS)
         order = rows.pop("index").argsort()
         for name, column in rows.items():

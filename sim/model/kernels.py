@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sim.model.journal import Carriage
 
 __all__ = [
+    "between",
     "bisect_left",
     "bisect_right",
     "by_traffic",
@@ -122,6 +123,13 @@ def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -
         heapreplace(free, end)
         ends.append(end)
     return ends
+
+
+def between(ids: Ids, ready: Floats, hours: Sequence[float], head: int, end: int) -> tuple[Ids, Hours]:
+    """The units that stand from `head` to `end`, in order of readiness, and when each is ready, or all are. hours:
+    `ready`, quicker to read one by one."""
+    first = hours[head]
+    return ids[head:end], first if first == hours[end - 1] else ready[head:end]
 
 
 def in_order(ids: Ids, ready: Floats) -> tuple[Ids, Floats]:

@@ -142,6 +142,22 @@ def in_turn(double start, object ready, object moves, cnp.npy_intp count, int cr
     return begins, ends, done
 
 
+cdef inline cnp.ndarray part(cnp.ndarray array, cnp.npy_intp head, cnp.npy_intp end):
+    """A view of a part of hours or units."""
+    cdef cnp.npy_intp count = end - head
+    cdef char* begin = <char*>cnp.PyArray_DATA(array) + head * 8
+    cdef cnp.ndarray some = cnp.PyArray_SimpleNewFromData(1, &count, cnp.PyArray_TYPE(array), begin)
+    cnp.set_array_base(some, array)
+    return some
+
+
+def between(cnp.ndarray ids, cnp.ndarray ready, object hours, cnp.npy_intp head, cnp.npy_intp end):
+    cdef double* hour = <double*>cnp.PyArray_DATA(ready)
+    if hour[head] == hour[end - 1]:
+        return part(ids, head, end), hour[head]
+    return part(ids, head, end), part(ready, head, end)
+
+
 def in_order(object ids, object ready):
     cdef cnp.ndarray which = plain(ids, cnp.NPY_INT64), when = plain(ready, cnp.NPY_DOUBLE)
     cdef cnp.npy_intp i, k, count = cnp.PyArray_DIM(which, 0)

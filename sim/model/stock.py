@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sim.model.clock import Actor, Clock
 from sim.model.demand import Traffic
 from sim.model.grid import INF, Floats, Hours, Ids
-from sim.model.kernels import bisect_left, bisect_right, by_traffic, in_order, insert, reached
+from sim.model.kernels import between, bisect_left, bisect_right, by_traffic, in_order, insert, reached
 
 if TYPE_CHECKING:
     from sim.model.documents import Desk
@@ -134,10 +134,10 @@ class Queue:
         ready[:waiting] = self.ready[self.head : self.end]
         self._keep(ids, ready, waiting)
 
-    def take(self, count: int) -> tuple[Ids, Floats]:
-        """The first `count` units, and when each was ready."""
+    def take(self, count: int) -> tuple[Ids, Hours]:
+        """The first `count` units, and when each was ready, or all of them were."""
         head, self.head = self.head, self.head + count
-        return self.ids[head : self.head], self.ready[head : self.head]
+        return between(self.ids, self.ready, self.hours, head, self.head)
 
     def at(self, n: int) -> float:
         """When `n` units are ready; inf: not in sight."""
@@ -303,17 +303,14 @@ class Stock:
         lots = [lot for lot in lots if lot[1]]
         if not lots:
             return None
-        ready: Hours
         if len(lots) == 1:
             ((queue, count),) = lots
-            first, last = queue.at(1), queue.at(count)
             stages, (ids, ready) = queue.stages, queue.take(count)
-            if first == last:
-                ready = first
         else:
             stages = {order: stage for queue, _ in lots for order, stage in queue.stages.items()}
-            taken = [queue.take(count) for queue, count in lots]
-            ids, ready = np.concatenate([some for some, _ in taken]), np.concatenate([at for _, at in taken])
+            taken = [(*queue.take(count), count) for queue, count in lots]
+            ids = np.concatenate([some for some, *_ in taken])
+            ready = np.concatenate([np.full(count, at) if isinstance(at, float) else at for _, at, count in taken])
         if len(stages) == 1:
             (stage,) = stages.values()
             return Load([(stage, len(ids))], ids, ready)

@@ -22,12 +22,9 @@ from sim.scenario.schema import Berths, Effect, Fleet, FleetService
 from sim.scenario.values import Variate
 
 if TYPE_CHECKING:
-    from sim.model.demand import Traffic
     from sim.model.world import World
 
-Draw = Callable[[str, Variate], float]
 Voyage = tuple[list[float], int]  # hours of delay on each stretch, and where the recorder keeps those of each link
-Delays = Callable[["Halt"], Voyage]
 FIRST_DRAWS = 64  # values drawn ahead for each vehicle and purpose
 
 
@@ -197,7 +194,7 @@ def start_fleets(world: World) -> None:
         vehicles = fleet.vessels or int(fleet.train_sets or 0)
         draws = FleetDraws(world.streams, world.recorder, name, vehicles)
         for number in range(vehicles):
-            vehicle = Vehicle(world, line, *draws.of(number))
+            vehicle = Shuttle(world, line, draws, number)
             vehicle.actor = Actor(world.env, vehicle.shuttle(places[number % 2]), "vehicle")
 
 
@@ -212,20 +209,17 @@ class FleetDraws:
         self._series: dict[str, list[Iterator[float]]] = {}
         self._voyages: dict[str, list[Iterator[Voyage]]] = {}
 
-    def of(self, number: int) -> tuple[Draw, Delays]:
-        """Those of one vehicle."""
+    def hours(self, number: int, key: str, variate: Variate) -> float:
+        """The next of those that this vehicle draws for this purpose."""
+        if key not in self._series:
+            self._series[key] = self._for_all(lambda names, n: self._values(names, key, variate, 1.0, n).tolist())
+        return next(self._series[key][number])
 
-        def draw(key: str, variate: Variate) -> float:
-            if key not in self._series:
-                self._series[key] = self._for_all(lambda names, n: self._values(names, key, variate, 1.0, n).tolist())
-            return next(self._series[key][number])
-
-        def delays(halt: Halt) -> Voyage:
-            if halt.place not in self._voyages:
-                self._voyages[halt.place] = self._for_all(lambda names, n: self._sail(names, halt, n))
-            return next(self._voyages[halt.place][number])
-
-        return draw, delays
+    def voyage(self, number: int, halt: Halt) -> Voyage:
+        """The delays of the next voyage of this vehicle from here."""
+        if halt.place not in self._voyages:
+            self._voyages[halt.place] = self._for_all(lambda names, n: self._sail(names, halt, n))
+        return next(self._voyages[halt.place][number])
 
     def _for_all(self, values: Callable[[list[str], int], list[Any]]) -> list[Iterator[Any]]:
         """What is drawn for each vehicle, without end: a longer draw begins with the shorter one."""
@@ -270,30 +264,6 @@ def lay_out_voyages(
     return np.add.reduceat(table, [stretch.first for stretch in halt.stretches], axis=-1), recorder.keep(table)
 
 
-def cargo_draws(recorder: Recorder, line: Line, traffic: Traffic, block: int) -> tuple[Draw, Delays]:
-    """Draws of a train made up for one load, addressed by the block of its first unit, and by how many trains began
-    with that block before."""
-    number = line.begun.get((traffic.index, block), 0) + 1
-    line.begun[traffic.index, block] = number
-    name = "train" if number == 1 else f"train/{number}"
-
-    def draw(key: str, variate: Variate) -> float:
-        return traffic.per_block(f"{name}/{key}", variate).item(block)
-
-    def delays(halt: Halt) -> Voyage:
-        known = (halt.place, traffic.index, name)
-        if known not in line.voyages:
-            drawn, first = lay_out_voyages(recorder, halt, drawn_of_link, (traffic.count // traffic.block,))
-            line.voyages[known] = drawn.tolist(), first
-        late, begin = line.voyages[known]
-        return late[block], begin + block * halt.links
-
-    def drawn_of_link(key: str, law: Variate, hours: float) -> Floats:
-        return traffic.per_block(f"{name}/{key}", law, hours)
-
-    return draw, delays
-
-
 def form_trains(world: World, line: Line, halt: Halt) -> Story[None]:
     """Where train sets are never short: make up a train as soon as there is a load for it."""
     while True:
@@ -302,10 +272,7 @@ def form_trains(world: World, line: Line, halt: Halt) -> Story[None]:
             yield None
         cargo = halt.stock.load(halt.lane)
         assert cargo is not None
-        traffic = cargo.parts[0][0].traffic
-        block = traffic.block_of_first(cargo.ids)
-        train = Vehicle(world, line, *cargo_draws(world.recorder, line, traffic, block))
-        train.cargo = cargo
+        train = BlockTrain(world, line, cargo)
         train.actor = Actor(world.env, train.go_once(halt, cargo), "train")
 
 
@@ -314,82 +281,24 @@ class Vehicle:
 
     actor: Actor
 
-    def __init__(self, world: World, line: Line, draw: Draw, delays: Delays) -> None:
+    def __init__(self, world: World, line: Line) -> None:
         self.world = world
         self.env = world.env
         self.recorder = world.recorder
         self.line = line
-        self.draw = draw
-        self.delays = delays
         self.cargo: Load | None = None  # on board, or about to be
+        self.call: Call | None = None  # that is not over
         self.number = world.recorder.vehicles
         world.recorder.vehicles += 1
         world.vehicles[self.number] = self
 
-    def shuttle(self, place: str) -> Story[None]:
-        """To and fro for ever."""
-        env, line, recorder = self.env, self.line, self.recorder
-        cargo: Load | None = None
-        now = env.now
-        while True:
-            halt = line.halts[place]
-            call = recorder.call(self.number, line.number, halt.number, now)
-            claim = None
-            if cargo is not None or not halt.off_berth:
-                call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
-                call.berth, call.berthed = halt.pool.index, now
-                if halt.yards and cargo is not None:
-                    now = yield from self.find_room(cargo, now)
-                call.room = now
-                end = self.discharge(call, halt, cargo, now)
-                if end > now:
-                    yield end
-                now = call.discharged = end
-                if halt.off_berth:
-                    halt.pool.release(claim, now)
-                    claim = None
-            else:
-                call.brings_nothing()
-            taker = Taker(self.actor, line.room, halt.rule, call.berthed, now)
-            if halt.stock.line_up(halt.lane, taker):
-                yield None
-            cargo = self.cargo = halt.stock.load(halt.lane)
-            call.opened, now = taker.opened, taker.closing
-            call.closed = now
-            if halt.off_berth and cargo is not None:
-                call.weather_again, claim, now = yield from self.berth(halt, cargo, now)
-                call.berth, call.reberthed = halt.pool.index, now
-            now = yield from self.load_and_leave(call, halt, cargo, now)
-            if claim is not None:
-                halt.pool.release(claim, now)
-            now = yield from self.run(call, halt, cargo, now)
-            place = halt.other
+    def draw(self, key: str, variate: Variate) -> float:
+        """Hours that it draws for a purpose."""
+        raise NotImplementedError
 
-    def go_once(self, halt: Halt, cargo: Load) -> Story[None]:
-        """A train made up for one load: loads, runs, discharges, and is gone."""
-        env, line, recorder = self.env, self.line, self.recorder
-        call = recorder.call(self.number, line.number, halt.number, env.now)
-        call.brings_nothing()
-        call.opened = call.closed = env.now
-        call.weather_again, claim, now = yield from self.berth(halt, cargo, env.now)
-        call.berth, call.reberthed = halt.pool.index, now
-        now = yield from self.load_and_leave(call, halt, cargo, now)
-        halt.pool.release(claim, now)
-        now = yield from self.run(call, halt, cargo, now)
-        halt = line.halts[halt.other]
-        call = recorder.call(self.number, line.number, halt.number, now)
-        call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
-        call.berth, call.berthed = halt.pool.index, now
-        if halt.yards:
-            now = yield from self.find_room(cargo, now)
-        call.room = now
-        end = self.discharge(call, halt, cargo, now)
-        if end > now:
-            yield end
-        call.discharged = end
-        recorder.over(call)
-        halt.pool.release(claim, end)
-        del self.world.vehicles[self.number]
+    def delays(self, halt: Halt) -> Voyage:
+        """Those of its voyage from here."""
+        raise NotImplementedError
 
     def berth(self, halt: Halt, cargo: Load | None, now: float) -> Story[tuple[float, Claim, float]]:
         """Wait for open water, for a berth, and for open water once more; returns `now` put off by the closed hours,
@@ -466,6 +375,7 @@ class Vehicle:
                     stage.yard.give_back(count * stage.traffic.space, now)
         self.origin = call.index
         self.recorder.over(call)
+        self.call = None
         self.recorder.trips += 1
         return now
 
@@ -528,6 +438,118 @@ class Vehicle:
             desk.pool.release(claim, end)
         self.recorder.stops.fresh += PACK_STOP(call.index, self.world.place_number[place], t, granted, end)
         return end
+
+
+class Shuttle(Vehicle):
+    """One of so many train sets or ships. What it draws is addressed by its number in the fleet."""
+
+    def __init__(self, world: World, line: Line, draws: FleetDraws, number: int) -> None:
+        super().__init__(world, line)
+        self.draws = draws
+        self.of_fleet = number
+
+    def draw(self, key: str, variate: Variate) -> float:
+        return self.draws.hours(self.of_fleet, key, variate)
+
+    def delays(self, halt: Halt) -> Voyage:
+        return self.draws.voyage(self.of_fleet, halt)
+
+    def shuttle(self, place: str) -> Story[None]:
+        """To and fro for ever."""
+        env, line, recorder = self.env, self.line, self.recorder
+        cargo: Load | None = None
+        now = env.now
+        while True:
+            halt = line.halts[place]
+            call = self.call = recorder.call(self.number, line.number, halt.number, now)
+            claim = None
+            if cargo is not None or not halt.off_berth:
+                call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
+                call.berth, call.berthed = halt.pool.index, now
+                if halt.yards and cargo is not None:
+                    now = yield from self.find_room(cargo, now)
+                call.room = now
+                end = self.discharge(call, halt, cargo, now)
+                if end > now:
+                    yield end
+                now = call.discharged = end
+                if halt.off_berth:
+                    halt.pool.release(claim, now)
+                    claim = None
+            else:
+                call.brings_nothing()
+            taker = Taker(self.actor, line.room, halt.rule, call.berthed, now)
+            if halt.stock.line_up(halt.lane, taker):
+                yield None
+            cargo = self.cargo = halt.stock.load(halt.lane)
+            call.opened, now = taker.opened, taker.closing
+            call.closed = now
+            if halt.off_berth and cargo is not None:
+                call.weather_again, claim, now = yield from self.berth(halt, cargo, now)
+                call.berth, call.reberthed = halt.pool.index, now
+            now = yield from self.load_and_leave(call, halt, cargo, now)
+            if claim is not None:
+                halt.pool.release(claim, now)
+            now = yield from self.run(call, halt, cargo, now)
+            place = halt.other
+
+
+class BlockTrain(Vehicle):
+    """A train made up for one load. What it draws is addressed by the block of the first unit, and by how many trains
+    began with that block before."""
+
+    def __init__(self, world: World, line: Line, cargo: Load) -> None:
+        super().__init__(world, line)
+        self.cargo = cargo
+        self.traffic = cargo.parts[0][0].traffic
+        self.block = self.traffic.block_of_first(cargo.ids)
+        number = line.begun.get((self.traffic.index, self.block), 0) + 1
+        line.begun[self.traffic.index, self.block] = number
+        self.draws = "train" if number == 1 else f"train/{number}"
+
+    def draw(self, key: str, variate: Variate) -> float:
+        return self._drawn(key, variate, 1.0).item(self.block)
+
+    def delays(self, halt: Halt) -> Voyage:
+        line = self.line
+        known = (halt.place, self.traffic.index, self.draws)
+        if known not in line.voyages:
+            blocks = (self.traffic.count // self.traffic.block,)
+            drawn, first = lay_out_voyages(self.recorder, halt, self._drawn, blocks)
+            line.voyages[known] = drawn.tolist(), first
+        late, begin = line.voyages[known]
+        return late[self.block], begin + self.block * halt.links
+
+    def _drawn(self, key: str, law: Variate, hours: float) -> Floats:
+        """Of each block, law times hours."""
+        return self.traffic.per_block(f"{self.draws}/{key}", law, hours)
+
+    def go_once(self, halt: Halt, cargo: Load) -> Story[None]:
+        """A train made up for one load: loads, runs, discharges, and is gone."""
+        env, line, recorder = self.env, self.line, self.recorder
+        call = self.call = recorder.call(self.number, line.number, halt.number, env.now)
+        call.brings_nothing()
+        call.opened = call.closed = env.now
+        call.weather_again, claim, now = yield from self.berth(halt, cargo, env.now)
+        call.berth, call.reberthed = halt.pool.index, now
+        now = yield from self.load_and_leave(call, halt, cargo, now)
+        halt.pool.release(claim, now)
+        now = yield from self.run(call, halt, cargo, now)
+        halt = line.halts[halt.other]
+        call = self.call = recorder.call(self.number, line.number, halt.number, now)
+        call.weather_in, claim, now = yield from self.berth(halt, cargo, now)
+        call.berth, call.berthed = halt.pool.index, now
+        if halt.yards:
+            now = yield from self.find_room(cargo, now)
+        call.room = now
+        end = self.discharge(call, halt, cargo, now)
+        if end > now:
+            yield end
+        call.discharged = end
+        recorder.over(call)
+        self.call = None
+        halt.pool.release(claim, end)
+        del self.world.vehicles[self.number]
 
 
 def _in_order_of_loading(parts: list[Part], ready: Floats) -> tuple[Ids, Ids | None]:

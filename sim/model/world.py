@@ -238,6 +238,9 @@ class World:
         recorder = self.recorder
         for some in self.traffic:
             some.forget()
+        for vehicle in self.vehicles.values():
+            if vehicle.call is not None:
+                recorder.over(vehicle.call)
         calls = recorder.calls_table()  # takes the most room
         units: Table = {
             "itinerary": self.itinerary,

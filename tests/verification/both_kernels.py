@@ -97,6 +97,12 @@ def pack() -> tuple[Any, ...]:
     return carriages, 7, np.zeros(most, np.int32), 100, steps, 5, [np.zeros(1)]
 
 
+def between() -> tuple[Any, ...]:
+    ready = np.sort(hours(size()))
+    head = int(random.integers(0, len(ready)))
+    return ids(len(ready)), ready, ready.data, head, int(random.integers(head + 1, len(ready) + 1))
+
+
 def bisected() -> tuple[Any, ...]:
     ready = np.sort(hours(size()))
     low = int(random.integers(0, len(ready) + 1))
@@ -116,6 +122,7 @@ def over() -> tuple[Any, ...]:
 
 
 CASES_OF: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "between": between,
     "bisect_left": bisected,
     "bisect_right": bisected,
     "by_traffic": by_traffic,
