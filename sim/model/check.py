@@ -18,7 +18,7 @@ import numpy as np
 from sim.model.calendars import Closures
 from sim.model.clock import Actor
 from sim.model.facilities import Pool, Yard
-from sim.model.grid import INF, Floats, Hours, Ids
+from sim.model.grid import INF, Floats, Hours, Ids, of_each
 from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal, Table
 from sim.model.stock import Load, Part, Stage, Stock
 from sim.model.vehicles import Line, Vehicle
@@ -157,7 +157,7 @@ class Books:
         if yard is not None:
             self.standing[yard] += len(ids) * stage.traffic.space
         if desk is not None and desk.pool is not None:
-            at = np.broadcast_to(landed, len(ids))
+            at = of_each(landed, len(ids))
             self.papers |= {these.tobytes() for these, _ in _consignments(stage.traffic, ids, at)}
 
     def _moved(self, stage: Stage, ids: Ids, state: int) -> None:

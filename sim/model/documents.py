@@ -8,7 +8,7 @@ from sim.model.calendars import Closures
 from sim.model.clock import Clock, Story
 from sim.model.demand import Traffic
 from sim.model.facilities import Pool
-from sim.model.grid import Floats, Hours, Ids, snap_all
+from sim.model.grid import Floats, Hours, Ids, of_each, snap_all
 from sim.scenario.schema import Documents
 
 
@@ -38,13 +38,13 @@ class Desk:
         hours = traffic.of_blocks(self.hours(traffic), ids)
         if not self._closures.starts and not self._office.starts:
             return landed + hours
-        at = self._closures.all_open(np.broadcast_to(landed, len(ids)))
+        at = self._closures.all_open(of_each(landed, len(ids)))
         return np.asarray(np.maximum(self._office.finishes(self._office.working(at) + hours), at))
 
     def queue(self, env: Clock, traffic: Traffic, ids: Ids, landed: Floats) -> Story[float]:
         """A consignment queues for one of few servers once all of it stands there; returns when it is released."""
         assert self.pool is not None
-        there = landed.max().item()
+        there = landed.item(landed.argmax())
         if there > env.now:
             yield there
         claim, waits = self.pool.ask(traffic.priority, there, env.now)

@@ -19,6 +19,11 @@ INF: Final = float("inf")
 GRID: Final = float(1 << 20)  # steps an hour
 
 
+def of_each(hours: Hours, count: int) -> Floats:
+    """Those of each of so many units."""
+    return np.full(count, hours) if isinstance(hours, float) else hours
+
+
 def snap(hours: float) -> float:
     """The nearest time on the grid."""
     return round(hours * GRID) / GRID

@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 import numpy as np
 
 from sim.model.calendars import Closures
-from sim.model.grid import Floats, Hours, Ids
+from sim.model.grid import Floats, Hours, Ids, of_each
 from sim.model.kernels import in_turn
 from sim.scenario.schema import Effect
 
@@ -33,12 +33,12 @@ def work(
     """
     last, suspended = start, False
     if ready is not None:
-        last = ready.item(-1) if ranks is None else ready.max().item()
+        last = ready.item(-1 if ranks is None else ready.argmax())
         if last <= start:
             last, ready = start, None
     if closures.starts:
         if effect == "do-not-start":
-            start = closures.next_open(start if ready is None else max(start, ready.min().item()))
+            start = closures.next_open(start if ready is None else max(start, ready.item(ready.argmin())))
         elif effect == "suspend":
             total = moves * count if isinstance(moves, float) else moves.sum().item()
             suspended = closures.touch(start, max([last, *free] if free else [last]) + total)
@@ -54,7 +54,7 @@ def work(
         free[:] = closures.finishes(np.array(free)).tolist()
     begins = closures.begins(begins)
     ends = np.maximum(begins, closures.finishes(ends))  # a move that takes no time is done when it begins
-    return begins, ends, ends.max().item()
+    return begins, ends, ends.item(ends.argmax())
 
 
 def work_whole(start: float, hours: float, closures: Closures, effect: Effect) -> tuple[float, float]:
@@ -77,7 +77,7 @@ def _move(
 ) -> tuple[Floats, Floats, float]:
     if ready is None or ranks is None:
         return in_turn(start, ready, moves, count, cranes, free)
-    each = np.full(count, moves) if isinstance(moves, float) else moves
+    each = of_each(moves, count)
     ends, done = _by_rank(np.maximum(ready, start), each.tolist(), free or [start] * cranes, ranks)
     return ends - each, ends, done
 

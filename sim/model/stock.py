@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sim.model.clock import Actor, Clock
 from sim.model.demand import Traffic
-from sim.model.grid import INF, Floats, Hours, Ids
+from sim.model.grid import INF, Floats, Hours, Ids, of_each
 from sim.model.kernels import between, bisect_left, bisect_right, by_traffic, in_order, insert, reached
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Queue:
             first = ready.item(0)
         count = len(ids)
         if self.head == self.end:
-            self._keep(ids, np.full(count, ready) if isinstance(ready, float) else ready, count)
+            self._keep(ids, of_each(ready, count), count)
             return first
         if self.end + count > len(self.ids):
             self._make_room(count)
@@ -134,10 +134,10 @@ class Queue:
         ready[:waiting] = self.ready[self.head : self.end]
         self._keep(ids, ready, waiting)
 
-    def take(self, count: int) -> tuple[Ids, Hours]:
-        """The first `count` units, and when each was ready, or all of them were."""
+    def take(self, count: int) -> tuple[int, int]:
+        """Take the first `count` units; returns from where on, and until where they stand."""
         head, self.head = self.head, self.head + count
-        return between(self.ids, self.ready, self.hours, head, self.head)
+        return head, self.head
 
     def at(self, n: int) -> float:
         """When `n` units are ready; inf: not in sight."""
@@ -305,12 +305,13 @@ class Stock:
             return None
         if len(lots) == 1:
             ((queue, count),) = lots
-            stages, (ids, ready) = queue.stages, queue.take(count)
+            stages = queue.stages
+            ids, ready = between(queue.ids, queue.ready, queue.hours, *queue.take(count))
         else:
             stages = {order: stage for queue, _ in lots for order, stage in queue.stages.items()}
-            taken = [(*queue.take(count), count) for queue, count in lots]
-            ids = np.concatenate([some for some, *_ in taken])
-            ready = np.concatenate([np.full(count, at) if isinstance(at, float) else at for _, at, count in taken])
+            taken = [(queue, slice(*queue.take(count))) for queue, count in lots]
+            ids = np.concatenate([queue.ids[those] for queue, those in taken])
+            ready = np.concatenate([queue.ready[those] for queue, those in taken])
         if len(stages) == 1:
             (stage,) = stages.values()
             return Load([(stage, len(ids))], ids, ready)

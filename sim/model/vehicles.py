@@ -207,7 +207,7 @@ class FleetDraws:
         self._recorder = recorder
         self._names = [f"vehicle/{fleet}/{number}" for number in range(vehicles)]
         self._series: dict[str, list[Iterator[float]]] = {}
-        self._voyages: dict[str, list[Iterator[Voyage]]] = {}
+        self.voyages: dict[str, list[Iterator[Voyage]]] = {}
 
     def hours(self, number: int, key: str, variate: Variate) -> float:
         """The next of those that this vehicle draws for this purpose."""
@@ -215,11 +215,9 @@ class FleetDraws:
             self._series[key] = self._for_all(lambda names, n: self._values(names, key, variate, 1.0, n).tolist())
         return next(self._series[key][number])
 
-    def voyage(self, number: int, halt: Halt) -> Voyage:
-        """The delays of the next voyage of this vehicle from here."""
-        if halt.place not in self._voyages:
-            self._voyages[halt.place] = self._for_all(lambda names, n: self._sail(names, halt, n))
-        return next(self._voyages[halt.place][number])
+    def sail(self, halt: Halt) -> None:
+        """The voyages of each vehicle from here."""
+        self.voyages[halt.place] = self._for_all(lambda names, n: self._sail(names, halt, n))
 
     def _for_all(self, values: Callable[[list[str], int], list[Any]]) -> list[Iterator[Any]]:
         """What is drawn for each vehicle, without end: a longer draw begins with the shorter one."""
@@ -452,7 +450,10 @@ class Shuttle(Vehicle):
         return self.draws.hours(self.of_fleet, key, variate)
 
     def delays(self, halt: Halt) -> Voyage:
-        return self.draws.voyage(self.of_fleet, halt)
+        voyages = self.draws.voyages
+        if halt.place not in voyages:
+            self.draws.sail(halt)
+        return next(voyages[halt.place][self.of_fleet])
 
     def shuttle(self, place: str) -> Story[None]:
         """To and fro for ever."""

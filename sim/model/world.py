@@ -16,7 +16,7 @@ from sim.model.demand import Traffic, all_released
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Track, Yard
-from sim.model.grid import Floats, Hours, Ids, snap
+from sim.model.grid import Floats, Hours, Ids, of_each, snap
 from sim.model.journal import ROOMS, STOPS, Journal, Recorder, Table, leg_key, segments_table, table
 from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets
@@ -133,7 +133,7 @@ class World:
             elif desk.pool is None:
                 self._forward(following, some, desk.release(stage.traffic, some, at))
             else:
-                for these, hours in _consignments(stage.traffic, some, np.broadcast_to(at, len(some))):
+                for these, hours in _consignments(stage.traffic, some, of_each(at, len(some))):
                     Actor(self.env, self._papers(desk, following, these, hours), "papers")
 
     def run(self) -> None:
@@ -144,7 +144,7 @@ class World:
             stage, parcels = self._alone.popitem()
             assert stage.following is not None
             ids = np.concatenate([these for these, _ in parcels])
-            hours = [at if isinstance(at, np.ndarray) else np.full(len(these), at) for these, at in parcels]
+            hours = [of_each(at, len(these)) for these, at in parcels]
             ready = np.concatenate(hours)
             if stage.desk is not None:
                 ready = stage.desk.release(stage.traffic, ids, ready)
@@ -157,7 +157,7 @@ class World:
         if stage.stock is not None:
             stage.stock.add(stage, ids, ready)
             return
-        at = np.broadcast_to(ready, len(ids))
+        at = of_each(ready, len(ids))
         if stage.queues:
             for these, hours in _consignments(stage.traffic, ids, at):
                 Actor(self.env, carry(self, stage, these, hours), "consignment")
