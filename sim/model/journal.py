@@ -18,6 +18,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from mmap import mmap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -55,12 +56,14 @@ GRANTED: Final = 2
 RELEASED: Final = 3
 ROOMS = ("facility", "time", "change")
 # of a row that goes into a ledger
-PACK_STRETCH, PACK_STOP, PACK_ROOM = packer(len(STRETCHES)), packer(len(STOPS)), packer(len(ROOMS))
+PACK_STRETCH: Final = packer(len(STRETCHES))
+PACK_STOP: Final = packer(len(STOPS))
+PACK_ROOM: Final = packer(len(ROOMS))
 WHOLE = {"index", "call", "stretch", "place", "facility", "vehicle", "fleet", "berth", "drawn"}
 
 
 CALLS = ("index", "vehicle", "fleet", "place", "berth", *CALL_TIMES, "space_in", "space_out")
-PACK_CALL = packer(len(CALLS))
+PACK_CALL: Final = packer(len(CALLS))
 
 
 class Call:
@@ -101,7 +104,7 @@ HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents"
 COLUMNS = ("unit", *PARCELS, *HOURS)
 BATCH = 500  # carriages that are written away at one go
 ROWS = 1 << 15  # of the carriages that are laid out at one go
-PAGE = 1 << 22  # numbers of a ledger (32 MB): so large that its memory goes back to the system, and is not split up
+PAGE = 1 << 22  # numbers of a ledger
 
 
 @dataclass(frozen=True)
@@ -245,14 +248,16 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fresh = bytearray()
-        self._pages: list[Floats] = []  # room that was not yet written to takes no memory
+        # Room that was not yet written to takes no memory, and it goes back to the system; numpy's own would be cleared
+        # two megabytes at a time.
+        self._pages: list[Floats] = []
         self._used: list[int] = []  # of each page
 
     def put_away(self) -> None:
         fresh = np.frombuffer(bytes(self.fresh))
         self.fresh.clear()
         if not self._pages or self._used[-1] + len(fresh) > len(self._pages[-1]):
-            self._pages.append(np.empty(max(PAGE, len(fresh))))
+            self._pages.append(np.frombuffer(mmap(-1, 8 * max(PAGE, len(fresh)))))
             self._used.append(0)
         begin = self._used[-1]
         self._used[-1] += len(fresh)

@@ -310,6 +310,7 @@ def by_traffic(cnp.ndarray orders, object ids, object ready):
 
 
 def pack(list carriages, cnp.npy_intp carried, cnp.ndarray units, cnp.npy_intp row, cnp.ndarray steps, cnp.npy_intp used, list apart):
+    cdef bint near, far
     cdef cnp.npy_intp n = len(carriages), i, k, unit, count, parcel = 0, of_parts = 0, entry = 0
     cdef cnp.npy_intp used_apart = sum(map(len, apart))
     cdef cnp.npy_intp* rows = <cnp.npy_intp*>malloc((n + 1) * sizeof(cnp.npy_intp))  # first of the units of each
@@ -368,14 +369,14 @@ def pack(list carriages, cnp.npy_intp carried, cnp.ndarray units, cnp.npy_intp r
                 hour = <double*>cnp.PyArray_DATA(when)
                 count = rows[i + 1] - rows[i]
                 first[entry] = base = hour[0]
-                kind[entry] = AS_STEPS
-                for unit in range(count):
+                far = False
+                for unit in range(count):  # without a way out, so that several are done at one go
                     off = (hour[unit] - base) * GRID
-                    if not -FAR < off < FAR:
-                        kind[entry] = AS_THEY_ARE
-                        break
-                    step[used + unit] = <int32_t>off
-                if kind[entry] == AS_STEPS:
+                    near = -FAR < off and off < FAR
+                    far |= not near
+                    step[used + unit] = <int32_t>(off if near else 0.0)
+                kind[entry] = AS_THEY_ARE if far else AS_STEPS
+                if not far:
                     shift[entry] = used - rows[i]
                     used += count
                 else:
