@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heappop, heappush, heapreplace
 
 import numpy as np
 
@@ -27,9 +27,8 @@ def work(
 
     start: the cranes are there from this hour. ready: hours at which each unit stands there; none: all are there by
     then. moves: hours of each move. ranks: classes of the units if there are several, the lowest first; the units are
-    in the order of rank and, within it, of readiness. free: if others use the cranes, too, when each of them is free;
-    it is put forward. A closure suspends the work, keeps it from starting
-    (do-not-start) or lets it go on.
+    in the order of rank and, within it, of readiness. free: if others use the cranes, too, when each of them is free,
+    as a heap; it is put forward. A closure suspends the work, keeps it from starting (do-not-start) or lets it go on.
     """
     last, suspended = start, False
     if ready is not None:
@@ -89,7 +88,6 @@ def _by_rank(at: Floats, moves: list[float], free: list[float], ranks: Ids) -> t
     coming = np.lexsort((ranks, at)).tolist()[::-1]
     there: list[int] = []  # units are numbered in the order of their rank and readiness
     ends = [0.0] * len(moves)
-    heapify(free)
     now = free[0]
     while coming or there:
         now = max(free[0], now if there else hours[coming[-1]])  # a crane that stood idle till now cannot begin before

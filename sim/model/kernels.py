@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heappop, heappush, heapreplace
 from itertools import chain, compress, repeat
 from math import isnan
 from struct import Struct
@@ -64,7 +64,7 @@ def in_turn(
 ) -> tuple[Floats, Floats, float]:
     """When each of `count` units' moves begins and ends, and when all are done: in order, by the crane that is free
     first, no earlier than `start` and than the unit is ready. free: if others use the cranes, too, when each of them
-    is free; it is put forward."""
+    is free, as a heap; it is put forward."""
     if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
         first, last = _rounds(count, cranes, moves)
         ends = last + start
@@ -75,23 +75,17 @@ def in_turn(
         ends += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (ends - each))
         return ends - each, ends, ends.item(-1)
     hours = each.tolist()
-    shared = free is not None
-    if free is None:
-        free = [start] * cranes
-    if ready is None and cranes > 1 and (not shared or (count >= cranes and min(hours) > 0)):
-        if shared:  # each crane that stands idle will have its turn
-            free[:] = [max(hour, start) for hour in free]
-        if cranes == 2:
-            ends = np.fromiter(_by_two(hours, free), float, count)
-            begins = ends - each
-        else:
-            begins = np.fromiter(_without_waiting(hours, free), float, count)
-            ends = begins + each
-        return begins, ends, ends.item(ends.argmax()) if shared else max(free)
-    at = [start] * count if ready is None else np.maximum(ready, start).tolist()
-    done = _by_the_first_free(at, hours, free)
-    ends = np.fromiter(done, float, count)
-    return ends - each, ends, max(done if shared else free)
+    if ready is not None:
+        at = np.maximum(ready, start).tolist()
+        ends = np.fromiter(_by_the_first_free(at, hours, [start] * cranes if free is None else free), float, count)
+        begins = ends - each
+    elif cranes == 2 and free is None:
+        ends = np.fromiter(_by_two(hours, start), float, count)
+        begins = ends - each
+    else:
+        begins = np.fromiter(_without_waiting(hours, [start] * cranes if free is None else free, start), float, count)
+        ends = begins + each
+    return begins, ends, ends.item(ends.argmax())
 
 
 @lru_cache(maxsize=1024)
@@ -101,30 +95,33 @@ def _rounds(count: int, cranes: int, move: float) -> tuple[Floats, Floats]:
     return ends - move, ends
 
 
-def _without_waiting(moves: list[float], free: list[float]) -> list[float]:
-    """When each unit's move begins, if it need not wait for the unit; `free` is put forward."""
-    heapify(free)
-    return [heapreplace(free, free[0] + move) for move in moves]
+def _without_waiting(moves: list[float], free: list[float], start: float) -> list[float]:
+    """When each unit's move begins, if all units are there from `start`; `free` is put forward."""
+    coming = iter(moves)
+    begins: list[float] = []
+    while free[0] < start and (move := next(coming, None)) is not None:  # by a crane that stands idle
+        begins.append(start)
+        heapreplace(free, start + move)
+    return begins + [heapreplace(free, free[0] + move) for move in coming]
 
 
-def _by_two(moves: list[float], free: list[float]) -> list[float]:
-    """When each unit's move ends, if two cranes need not wait for it; `free` is put forward. Quicker without a heap."""
+def _by_two(moves: list[float], start: float) -> list[float]:
+    """When each unit's move ends, if two cranes begin at `start`: quicker without a heap."""
     ends = []
-    first, second = min(free), max(free)
+    first = second = start
     for move in moves:
         first += move
         ends.append(first)
         if first > second:
             first, second = second, first
-    free[:] = first, second
     return ends
 
 
 def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> list[float]:
-    """When each unit's move ends; `free` is put forward."""
+    """When each unit's move ends, that is there from `at`; `free` is put forward."""
     ends = []
     if len(free) == 2:  # the same without a heap, in half the time
-        first, second = min(free), max(free)
+        first, second = free
         for there, move in zip(at, moves, strict=True):
             first = (first if first > there else there) + move
             ends.append(first)
@@ -132,7 +129,6 @@ def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -
                 first, second = second, first
         free[:] = first, second
         return ends
-    heapify(free)
     for there, move in zip(at, moves, strict=True):
         crane = free[0]
         end = (crane if crane > there else there) + move

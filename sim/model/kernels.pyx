@@ -116,9 +116,8 @@ def in_turn(double start, object ready, object moves, cnp.npy_intp count, int cr
         for k in range(cranes):
             crane[k] = start
     else:
-        heap = sorted(free)
         for k in range(cranes):
-            crane[k] = heap[k]
+            crane[k] = free[k]
     done = -INF
     for i in range(count):
         if move != NULL:

@@ -109,9 +109,7 @@ class Line:
         self.room = self.load + HAIR
         self.halts = {place: self._halt(world, service, place) for place in service.stops}
         self.begun: dict[tuple[int, int], int] = {}  # trains made up for loads that begin with each block of a traffic
-        self.voyages: dict[
-            tuple[str, int, str], tuple[list[list[float]], int]
-        ] = {}  # of these trains, as of `lay_out_voyages`
+        self.voyages: dict[tuple[str, int, str], tuple[Floats, int]] = {}  # of these trains, as of `lay_out_voyages`
 
     def _halt(self, world: World, service: FleetService, place: str) -> Halt:
         stop = service.stops[place]
@@ -516,10 +514,9 @@ class BlockTrain(Vehicle):
         known = (halt.place, self.traffic.index, self.draws)
         if known not in line.voyages:
             blocks = (self.traffic.count // self.traffic.block,)
-            drawn, first = lay_out_voyages(self.recorder, halt, self._drawn, blocks)
-            line.voyages[known] = drawn.tolist(), first
+            line.voyages[known] = lay_out_voyages(self.recorder, halt, self._drawn, blocks)
         late, begin = line.voyages[known]
-        return late[self.block], begin + self.block * halt.links
+        return late[self.block].tolist(), begin + self.block * halt.links
 
     def _drawn(self, key: str, law: Variate, hours: float) -> Floats:
         """Of each block, law times hours."""

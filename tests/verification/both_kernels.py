@@ -49,7 +49,7 @@ def in_turn() -> tuple[Any, ...]:
     count, cranes = size(), int(random.choice([1, 2, 3, 4, 9, 80]))
     ready = hours(count) if random.random() < 0.5 else None
     moves = float(hours(1, 0.2)[0]) if random.random() < 0.3 else hours(count, 0.2)
-    free = hours(cranes).tolist() if random.random() < 0.4 else None
+    free = np.sort(hours(cranes)).tolist() if random.random() < 0.4 else None
     return float(hours(1)[0]), ready, moves, count, cranes, free
 
 
