@@ -36,7 +36,6 @@ class Clock(simpy.Environment):
     def __init__(self, begin: float) -> None:
         super().__init__(begin)
         self.now = begin
-        self.events = 0
 
     def go(self, until: float) -> None:
         """All that happens before this hour: one actor after the other goes on, and tells what it waits for."""

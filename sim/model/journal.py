@@ -28,6 +28,7 @@ from sim.model.grid import GRID, Floats, Hours, Ids
 from sim.model.kernels import APART, NEAR, pack, packed_while, packer
 
 if TYPE_CHECKING:
+    from sim.model.kernels import Batch
     from sim.model.stock import Part
 
 NAN: Final = float("nan")
@@ -144,8 +145,8 @@ class Packed:
         self._used = 0
         self._apart = [np.zeros(1)]
         self._carried = 0
-        widths = zip((3, 2, *[len(HOURS)] * 3), (np.int64, np.int32, np.float64, np.int8, np.int64), strict=True)
-        self._batches: list[tuple[NDArray[Any], ...]] = [tuple(np.empty((width, 0), kind) for width, kind in widths)]
+        parcels, calls, hours = np.empty((3, 0), np.int64), np.empty((2, 0), np.int32), np.empty((len(HOURS), 0))
+        self._batches: list[Batch] = [(parcels, calls, hours, hours.astype(np.int8), hours.astype(np.int64))]
 
     def put(self, carriages: list[Carriage]) -> None:
         """Put in some more."""

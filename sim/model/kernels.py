@@ -75,16 +75,17 @@ def in_turn(
         ends += start if ready is None else np.maximum.accumulate(np.maximum(ready, start) - (ends - each))
         return ends - each, ends, ends.item(-1)
     hours = each.tolist()
-    if ready is not None:
-        at = np.maximum(ready, start).tolist()
-        ends = np.fromiter(_by_the_first_free(at, hours, [start] * cranes if free is None else free), float, count)
-        begins = ends - each
-    elif cranes == 2 and free is None:
+    if ready is None and cranes == 2 and free is None:
         ends = np.fromiter(_by_two(hours, start), float, count)
-        begins = ends - each
-    else:
-        begins = np.fromiter(_without_waiting(hours, [start] * cranes if free is None else free, start), float, count)
+        return ends - each, ends, ends.item(ends.argmax())
+    if free is None:
+        free = [start] * cranes
+    if ready is None:
+        begins = np.fromiter(_without_waiting(hours, free, start), float, count)
         ends = begins + each
+    else:
+        ends = np.fromiter(_by_the_first_free(np.maximum(ready, start).tolist(), hours, free), float, count)
+        begins = ends - each
     return begins, ends, ends.item(ends.argmax())
 
 

@@ -3,6 +3,7 @@ the other end. Trains and ships differ in their numbers, not in their story."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -272,7 +273,7 @@ def form_trains(world: World, line: Line, halt: Halt) -> Story[None]:
         train.actor = Actor(world.env, train.go_once(halt, cargo), "train")
 
 
-class Vehicle:
+class Vehicle(ABC):
     """One train set or ship."""
 
     actor: Actor
@@ -288,13 +289,13 @@ class Vehicle:
         world.recorder.vehicles += 1
         world.vehicles[self.number] = self
 
+    @abstractmethod
     def draw(self, key: str, variate: Variate) -> float:
         """Hours that it draws for a purpose."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delays(self, halt: Halt) -> Voyage:
         """Those of its voyage from here."""
-        raise NotImplementedError
 
     def berth(self, halt: Halt, cargo: Load | None, now: float) -> Story[tuple[float, Claim, float]]:
         """Wait for open water, for a berth, and for open water once more; returns `now` put off by the closed hours,
