@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from math import isnan
 from typing import NoReturn
 
 import numpy as np
@@ -19,7 +20,7 @@ from sim.model.calendars import Closures
 from sim.model.clock import Actor
 from sim.model.facilities import Pool, Yard
 from sim.model.grid import INF, Floats, Hours, Ids, of_each
-from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, Call, Claim, Journal, Table
+from sim.model.journal import CALL_TIMES, GRANTED, RELEASED, USES, Call, Claim, Journal, Table
 from sim.model.stock import Load, Part, Stage, Stock
 from sim.model.vehicles import Line, Vehicle
 from sim.model.world import World, _consignments
@@ -253,10 +254,10 @@ class Books:
 
     def _leave(self, vehicle: Vehicle, call: Call) -> None:
         """A vehicle has left: without a berth, with its room ashore given back, and its call in order of time."""
-        for claims in self.claims.values():
+        for index, claims in self.claims.items():
             for claim, owner in claims:
-                if owner is vehicle.actor and claim[RELEASED] != claim[RELEASED]:
-                    name = self.world.facilities[int(claim[0])]
+                if owner is vehicle.actor and not self._over(claim):
+                    name = self.world.facilities[index]
                     self._refuse(f"{_name(vehicle)} has left {name} and keeps its place there")
         times = [(getattr(call, name), name) for name in CALL_TIMES]
         times = [(hour, name) for hour, name in times if hour == hour]  # without cargo it does not berth again
@@ -270,9 +271,9 @@ class Books:
     def _see_claims(self, actor: Actor) -> None:
         """Who asked in this event owns what was asked for."""
         uses = self.world.recorder.uses
-        for claim in uses[self.seen_uses :]:
-            if claim[0] in self.claims:
-                self.claims[int(claim[0])].append((claim, actor))
+        for claim in range(self.seen_uses, len(uses), len(USES)):
+            if uses[claim] in self.claims:
+                self.claims[int(uses[claim])].append((claim, actor))
         self.seen_uses = len(uses)
 
     def _see_stocks(self) -> None:
@@ -290,14 +291,14 @@ class Books:
     def _count_places(self, pool: Pool, claims: list[tuple[Claim, Actor | None]]) -> None:
         """Places that are taken are those that were granted and not given back."""
         name, capacity = self.world.facilities[pool.index], int(self.world.capacities[pool.index])
-        free, waiting = pool._free, len(pool._queue)
+        free, waiting, uses = pool._free, len(pool._queue), self.world.recorder.uses
         for claim, _ in claims:
-            _, requested, granted, released = claim
+            _, requested, granted, released = uses[claim : claim + len(USES)]
             if granted < requested or released < granted or max(granted, released) > self.now:
                 hours = f"{requested}, {granted} and {released}"
                 self._refuse(f"a place at {name} was asked for, granted and released at the hours {hours}")
-        claims[:] = [entry for entry in claims if entry[0][RELEASED] != entry[0][RELEASED]]
-        granted_now = sum([claim[GRANTED] == claim[GRANTED] for claim, _ in claims])
+        claims[:] = [entry for entry in claims if not self._over(entry[0])]
+        granted_now = sum([not isnan(uses[claim + GRANTED]) for claim, _ in claims])
         if not 0 <= free <= capacity:
             self._refuse(f"{free} of {capacity} places at {name} are free")
         if granted_now != capacity - free:
@@ -306,6 +307,10 @@ class Books:
             self._refuse(f"{waiting} stand in line for {name}, but {len(claims) - granted_now} have asked")
         if free and waiting:
             self._refuse(f"{name} has a place free while {waiting} wait")
+
+    def _over(self, claim: Claim) -> bool:
+        """Whether the place was given back."""
+        return not isnan(self.world.recorder.uses[claim + RELEASED])
 
     def _see_yards(self) -> None:
         """Room that is taken is that of the cargo there, and of what is just about to be put down."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ class Traffic:
         """Hours for each block of this traffic."""
         if name not in self._drawn:
             drawn = self._streams.durations(f"{name}/{self.itinerary.flow}", variate, self._most, scale)
-            self._drawn[name] = drawn[self._blocks]
+            self._drawn[name] = self._mine(drawn)
         return self._drawn[name]
 
     def per_unit(self, name: str, variate: Variate, ids: Ids) -> Floats:
@@ -84,7 +85,7 @@ class Traffic:
 
     def chance(self, name: str) -> Floats:
         """A uniform number for each block."""
-        return self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most)[self._blocks]
+        return self._mine(self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most))
 
     def of_blocks(self, hours: Floats, ids: Ids) -> Floats:
         """Hours of units, of an array of `per_block`."""
@@ -99,6 +100,10 @@ class Traffic:
         first: int = ids.item(0)
         return (first - self.base) // self.block
 
+    def _mine(self, of_flow: NDArray[Any]) -> NDArray[Any]:
+        """Of all blocks of the flow, those of this traffic."""
+        return of_flow if len(self._blocks) == self._most else of_flow[self._blocks]
+
     def _draw_steps(self, name: str, variate: Variate) -> Floats | NDArray[np.uint32]:
         """What is drawn for each unit, in steps of the grid; they take 32 bits, if none is longer than 4096 h."""
         size = self.block
@@ -106,7 +111,7 @@ class Traffic:
         for piece in np.array_split(drawn, len(drawn) // PIECE + 1):
             piece[:] = np.rint(variate.ppf(piece) * GRID)
         steps = drawn.astype(np.uint32) if drawn.max() < 1 << 32 else drawn
-        return steps.reshape(self._most, size)[self._blocks].ravel()
+        return self._mine(steps.reshape(self._most, size)).ravel()
 
 
 def lay_out(network: Network, times: Times, streams: Streams) -> list[Traffic]:

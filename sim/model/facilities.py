@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from sim.model.calendars import Closures
 from sim.model.clock import Actor, Clock
 from sim.model.journal import GRANTED, NAN, PACK_ROOM, RELEASED, Claim, Recorder
+from sim.model.kernels import put_row
 
 HAIR = 1e-9  # of space, so that ten trucks of 1.1 wagon lengths go into eleven
 
@@ -26,22 +27,20 @@ class Pool:
     def ask(self, priority: int, since: float, now: float) -> tuple[Claim, bool]:
         """A claim to a place, and whether who asks waits to be called up, as none is free. A ship that lay off a closed
         port wants its berth `since` it arrived."""
-        claim = [self.index, since, now, NAN]
-        self._uses.append(claim)
         if self._free:
             self._free -= 1
-            return claim, False
-        claim[GRANTED] = NAN
+            return put_row(self._uses, self.index, since, now, NAN), False
+        claim = put_row(self._uses, self.index, since, NAN, NAN)
         self._tickets += 1
         heappush(self._queue, (priority, self._tickets, claim, self.env.acting))
         return claim, True
 
     def release(self, claim: Claim, now: float) -> None:
         """Give a place back; the first in the queue has it in the same moment."""
-        claim[RELEASED] = now
+        self._uses[claim + RELEASED] = now
         if self._queue:
             _, _, first, actor = heappop(self._queue)
-            first[GRANTED] = now
+            self._uses[first + GRANTED] = now
             self.env.call_up(actor)
         else:
             self._free += 1
@@ -60,21 +59,20 @@ class Yard:
 
     def ask(self, room: float, now: float) -> bool:
         """Take `room`; returns whether who asks waits to be called up, as there is not so much."""
-        claim = [self.index, now, now, now]
-        self._recorder.uses.append(claim)
         if not self._queue and self.used + room <= self.limit + HAIR:
+            put_row(self._recorder.uses, self.index, now, now, now)
             self._take(room, now)
             return False
-        claim[GRANTED] = claim[RELEASED] = NAN
-        self._queue.append((room, claim, self.env.acting))
+        self._queue.append((room, put_row(self._recorder.uses, self.index, now, NAN, NAN), self.env.acting))
         return True
 
     def give_back(self, room: float, now: float) -> None:
         self._take(-room, now)
+        uses = self._recorder.uses
         while self._queue and self.used + self._queue[0][0] <= self.limit + HAIR:
             first, claim, actor = self._queue.popleft()
             self._take(first, now)
-            claim[GRANTED] = claim[RELEASED] = now
+            uses[claim + GRANTED] = uses[claim + RELEASED] = now
             self.env.call_up(actor)
 
     def _take(self, room: float, now: float) -> None:

@@ -17,15 +17,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
-from mmap import mmap
+from mmap import ACCESS_COPY, mmap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.grid import GRID, Floats, Hours, Ids
-from sim.model.kernels import APART, NEAR, pack, packed_while, packer
+from sim.model.kernels import APART, BATCH, NEAR, pack, packer
 
 if TYPE_CHECKING:
     from sim.model.kernels import Batch
@@ -52,7 +51,7 @@ CALL_TIMES = (
 STRETCHES = ("call", "stretch", "begin", "path", "entered", "drawn")  # links that follow each other without a wait
 STOPS = ("call", "place", "begin", "granted", "ended")
 USES = ("facility", "requested", "granted", "released")
-Claim = list[float]  # a row of USES while it happens; NaN: not yet
+Claim = int  # where a row of USES begins; what has not happened yet is NaN there
 GRANTED: Final = 2
 RELEASED: Final = 3
 ROOMS = ("facility", "time", "change")
@@ -103,7 +102,6 @@ Carriage = tuple[list["Part"], Ids, int, int, Hours, Hours, Hours, Hours, Hours,
 PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")
 COLUMNS = ("unit", *PARCELS, *HOURS)
-BATCH = 500  # carriages that are written away at one go
 ROWS = 1 << 15  # of the carriages that are laid out at one go
 PAGE = 1 << 22  # numbers of a ledger
 
@@ -258,17 +256,17 @@ class Ledger:
         fresh = np.frombuffer(bytes(self.fresh))
         self.fresh.clear()
         if not self._pages or self._used[-1] + len(fresh) > len(self._pages[-1]):
-            self._pages.append(np.frombuffer(mmap(-1, 8 * max(PAGE, len(fresh)))))
+            self._pages.append(np.frombuffer(mmap(-1, 8 * max(PAGE, len(fresh)), access=ACCESS_COPY)))
             self._used.append(0)
         begin = self._used[-1]
         self._used[-1] += len(fresh)
         self._pages[-1][begin : self._used[-1]] = fresh
 
-    def numbers(self, width: int) -> list[Floats]:
-        """All of them, so many in a row, in several pieces. They are handed over, and not kept here any more."""
+    def numbers(self) -> list[Floats]:
+        """All of them, in several pieces. They are handed over, and not kept here any more."""
         self.put_away()
         pages, self._pages = self._pages, []
-        return [page[:used].reshape(-1, width) for page, used in zip(pages, self._used, strict=True)]
+        return [page[:used] for page, used in zip(pages, self._used, strict=True)]
 
 
 class Recorder:
@@ -285,8 +283,7 @@ class Recorder:
         self._drawn = 0  # in all
         self.ways: list[list[tuple[int, int, float]]] = []  # of each stretch: links, directions, undisturbed hours
         self.stops = Ledger()  # rows of STOPS
-        self.uses: list[Claim] = []  # of berths, desks and yards, from the first that is not over
-        self._uses = Ledger()  # those before
+        self.uses = array("d")  # rows of USES: of berths, desks and yards
         self.rooms = Ledger()  # rows of ROOMS
         self._called = -1  # the number of the last call
         self.vehicles = 0
@@ -299,19 +296,11 @@ class Recorder:
 
     def write(self) -> None:
         """Put away what was recorded since."""
-        if self.watched is None:
-            self._pack_uses()
-        for ledger in (self._calls, self.stretches, self.stops, self._uses, self.rooms):
+        for ledger in (self._calls, self.stretches, self.stops, self.rooms):
             ledger.put_away()
         if self.carriages:
             self._packed.put(self.carriages)
             self.carriages.clear()
-
-    def _pack_uses(self) -> None:
-        """Those before the first that is not over."""
-        over, rows = packed_while(self.uses, RELEASED)
-        self._uses.fresh += rows
-        del self.uses[:over]
 
     def keep(self, delays: Floats) -> int:
         """Keep the delays of some voyages, of which not all may take place; returns where they begin among all."""
@@ -336,7 +325,7 @@ class Recorder:
 
     def calls_table(self) -> Table:
         """One row a call, in the order of their begin."""
-        rows = table(self._calls, CALLS)
+        rows = table(self._calls.numbers(), CALLS)
         order = rows.pop("index").argsort()
         for name, column in rows.items():
             rows[name] = column[order]
@@ -344,8 +333,7 @@ class Recorder:
 
     def uses_table(self, end: float) -> Table:
         """What has not been granted or released when the run ends is cut off there."""
-        self._uses.fresh += array("d", chain.from_iterable(self.uses)).tobytes()
-        t = table(self._uses, USES)
+        t = table([np.frombuffer(self.uses)], USES)
         return t | {name: np.where(np.isnan(t[name]), end, t[name]) for name in USES[GRANTED:]}
 
     def all_parcels(self) -> Parcels:
@@ -382,19 +370,18 @@ class Journal:
         return {name: getattr(self, name) for name in names}
 
 
-def table(ledger: Ledger, names: tuple[str, ...]) -> Table:
-    """The rows of a ledger as a table; whole numbers stand in the columns of WHOLE."""
-    pieces = ledger.numbers(len(names))
+def table(pieces: list[Floats], names: tuple[str, ...]) -> Table:
+    """Rows of numbers as a table of these columns; whole numbers stand in those of WHOLE."""
     kinds = [np.int32 if k in WHOLE else np.float64 for k in names]
     return {
-        k: np.concatenate([piece[:, i] for piece in pieces], dtype=kind, casting="unsafe")
+        k: np.concatenate([piece[i :: len(names)] for piece in pieces], dtype=kind, casting="unsafe")
         for i, (k, kind) in enumerate(zip(names, kinds, strict=True))
     }
 
 
 def segments_table(recorder: Recorder) -> Table:
     """One row a link run: a stretch is entered once, and its links follow each other without a wait."""
-    rows = table(recorder.stretches, STRETCHES)
+    rows = table(recorder.stretches.numbers(), STRETCHES)
     ways = [np.array(way).reshape(-1, 3) for way in recorder.ways]
     counts = np.array([len(way) for way in ways], int)[rows["stretch"]]
     heads = counts.cumsum() - counts  # row of the first link of each stretch

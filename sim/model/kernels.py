@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush, heapreplace
 from itertools import chain, compress, repeat
-from math import isnan
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -37,14 +36,15 @@ __all__ = [
     "insert",
     "of_blocks",
     "pack",
-    "packed_while",
     "packer",
+    "put_row",
     "reached",
 ]
 
 # Of carriages that were put away: size, leg and carriage of each parcel; the calls at both ends of each carriage; and
 # first, kind and shift, as of `journal.Column`, a row for each column.
 Batch = tuple[Ids, NDArray[np.int32], Floats, NDArray[np.int8], Ids]
+BATCH = 500  # carriages that are put away at one go; the compiled ones do it for fewer, while they are at hand
 SHARED, NEAR, APART = 0, 1, 2  # hours of a carriage: one for all units, steps after the first of them, or as they are
 FAR = 2.0**31  # steps of the grid (2048 h) that do not go into 32 bits
 
@@ -212,7 +212,10 @@ def pack(
     np.concatenate(ids, out=units[row:end], casting="same_kind")
     numbers = np.arange(carried, carried + len(lots)).repeat(list(map(len, lots)))
     parts = list(chain.from_iterable(lots))
-    parcels = np.array([[count for _, count in parts], [stage.key for stage, _ in parts], numbers])
+    parcels = np.empty((3, len(parts)), np.int64)
+    parcels[0] = [count for _, count in parts]
+    parcels[1] = [stage.key for stage, _ in parts]
+    parcels[2] = numbers
     hours: list[Hours] = list(chain.from_iterable(columns))
     each = np.fromiter(map(isinstance, hours, repeat(np.ndarray)), bool, len(hours))
     kind = each.astype(np.int8)  # SHARED or NEAR
@@ -248,14 +251,11 @@ def packer(count: int) -> Callable[..., bytes]:
     return Struct(f"{count}d").pack
 
 
-def packed_while(rows: list[list[float]], known: int) -> tuple[int, bytes]:
-    """How many rows from the first on have this one of their numbers, which is NaN if it is not known; and all numbers
-    of these, as bytes."""
-    numbers: list[float] = []
-    count = 0
-    for row in rows:
-        if isnan(row[known]):
-            break
-        numbers += row
-        count += 1
-    return count, array("d", numbers).tobytes()
+PACK_FOUR = packer(4)
+
+
+def put_row(rows: array[float], a: float, b: float, c: float, d: float) -> int:
+    """Put a row of four numbers behind all others; returns where it begins."""
+    begin = len(rows)
+    rows.frombytes(PACK_FOUR(a, b, c, d))
+    return begin

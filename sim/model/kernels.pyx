@@ -4,11 +4,11 @@
 `make fast` puts it in the place of kernels.py.
 """
 
+from cpython.array cimport array, resize_smart
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from cpython.tuple cimport PyTuple_GET_ITEM
-from libc.math cimport isnan
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free as c_free, malloc
 
@@ -21,6 +21,7 @@ from sim.model import grid
 cnp.import_array()
 
 NEAR, APART = AS_STEPS, AS_THEY_ARE
+BATCH = 100
 
 cdef double GRID = grid.GRID
 cdef double INF = float("inf")
@@ -471,17 +472,9 @@ def packed(*numbers):
     return row
 
 
-def packed_while(list rows, Py_ssize_t known):
-    cdef Py_ssize_t i, k, count = 0, width = len(<list>rows[0]) if rows else 0
-    cdef list row
-    for row in rows:
-        if isnan(<double>row[known]):
-            break
-        count += 1
-    cdef bytes numbers = PyBytes_FromStringAndSize(NULL, count * width * sizeof(double))
-    cdef double* to = <double*>PyBytes_AS_STRING(numbers)
-    for i in range(count):
-        row = rows[i]
-        for k in range(width):
-            to[i * width + k] = <double>row[k]
-    return count, numbers
+def put_row(array rows, double a, double b, double c, double d):
+    cdef Py_ssize_t begin = len(rows)
+    resize_smart(rows, begin + 4)
+    cdef double* row = rows.data.as_doubles + begin
+    row[0], row[1], row[2], row[3] = a, b, c, d
+    return begin

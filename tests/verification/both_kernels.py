@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import heapq
 import sys
+from array import array
 from collections.abc import Callable
+from copy import copy
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -114,13 +116,6 @@ def hours_of() -> tuple[Any, ...]:
     return steps if random.random() < 0.5 else steps * 7.0, 100, 100 + ids(size())
 
 
-def over() -> tuple[Any, ...]:
-    rows = [[3, *hours(3).tolist()] for _ in range(size())]
-    if random.random() < 0.7:
-        rows[int(random.integers(0, len(rows)))][2] = float("nan")
-    return (rows if random.random() < 0.9 else []), 2
-
-
 CASES_OF: dict[str, Callable[[], tuple[Any, ...]]] = {
     "between": between,
     "bisect_left": bisected,
@@ -132,7 +127,7 @@ CASES_OF: dict[str, Callable[[], tuple[Any, ...]]] = {
     "insert": insert,
     "of_blocks": lambda: (hours(100), 100, 50, 100 + ids(size())),
     "pack": pack,
-    "packed_while": over,
+    "put_row": lambda: (array("d", hours(size())), *hours(4).tolist()),
     "reached": reached,
 }
 
@@ -148,7 +143,7 @@ def copied(value: Any) -> Any:
         return value
     if isinstance(value, tuple | list):
         return type(value)(map(copied, value))
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return copy(value)
 
 
 def compare(name: str, plain: ModuleType) -> None:

@@ -20,6 +20,7 @@ from sim.model.check import ConservationError
 from sim.model.clock import Actor, Clock
 from sim.model.documents import Desk
 from sim.model.facilities import Pool, Track, Yard
+from sim.model.kernels import put_row
 from sim.model.stock import Lane, Queue, Stock
 from sim.model.vehicles import Line, Vehicle
 from sim.model.world import World
@@ -146,7 +147,7 @@ def forget_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def overfill_the_yard(monkeypatch: pytest.MonkeyPatch) -> None:
     def ask(yard: Yard, room: float, now: float) -> None:
-        yard._recorder.uses.append([yard.index, now, now, now])
+        put_row(yard._recorder.uses, yard.index, now, now, now)
         yard._take(room, now)
 
     monkeypatch.setattr(Yard, "ask", ask)
