@@ -29,7 +29,7 @@ verify: $(VENV)/project
 fast: $(FAST)/project
 	@echo 'The program with its model compiled: $(FAST)/bin/corridor'
 
-# Takes about ten minutes, and is worth what the machine is quiet.
+# Takes about fifteen minutes, and is worth what the machine is quiet.
 bench: $(BENCH)/lock $(FAST)/project
 	$(BENCH)/bin/python -m benchmarks.bench
 

@@ -1,8 +1,8 @@
 """make bench: times the program and its rivals on the reference corridor, and writes results/benchmark.md.
 
 Before anything is timed, all must have come to the same hour of delivery for every box, to the bit. Everything is then
-timed by turns, repetition by repetition, in CPU seconds of the process that does it, so that what else the machine does
-strikes all alike; ratios are those of medians. README.md beside this file says what is compared.
+timed by turns in CPU seconds of the process that does it, so that what else the machine does strikes all alike; ratios
+are those of medians. README.md beside this file says what is compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from time import process_time
+from time import monotonic, process_time
 
 import numpy as np
 
@@ -51,7 +51,8 @@ TITLES = {
     "-1m": "1,000,000 boxes",
 }
 FUNCTIONS = 7  # shown of each stage
-SHORT = 7  # repetitions, at least, of what takes milliseconds
+TURN = 0.5  # s that a turn takes at least: what takes milliseconds is done over and over in it
+REPETITIONS = 7  # of what a sweep costs
 
 Rival = Callable[[Corridor], Floats]
 
@@ -133,17 +134,21 @@ def jobs(sizes: Iterable[Size], fast: Compiled | None) -> Jobs:
     return found
 
 
-def timed(work: Jobs, repetitions: int) -> dict[tuple[str, str], list[float]]:
-    """CPU seconds of each job in each repetition, all jobs by turns."""
+def timed(work: Jobs, turns: int) -> dict[tuple[str, str], list[float]]:
+    """CPU seconds of each job in each of its turns: the median, where it is done several times in one."""
     found: dict[tuple[str, str], list[float]] = {key: [] for key in work}
-    for number in range(repetitions):
+    for number in range(turns):
         for key, job in work.items():
-            print(f"repetition {number + 1} of {repetitions}: {' '.join(key).strip()}", file=sys.stderr)
-            found[key].append(job())
+            print(f"turn {number + 1} of {turns}: {' '.join(key).strip()}", file=sys.stderr)
+            end = monotonic() + TURN
+            times = [job()]
+            while monotonic() < end:
+                times.append(job())
+            found[key].append(median(times))
     return found
 
 
-def ciw_part(corridor: Corridor, repetitions: int) -> str:
+def ciw_part(corridor: Corridor, turns: int) -> str:
     """What Ciw can express, beside SimPy."""
     both: Jobs = {
         ("", "Ciw"): partial(here, with_ciw.unloaded, corridor),
@@ -152,7 +157,7 @@ def ciw_part(corridor: Corridor, repetitions: int) -> str:
     differ = differing(with_ciw.unloaded(corridor), with_ciw.unloaded_in_simpy(corridor))
     if differ:
         raise SystemExit(f"Ciw and SimPy unload {differ} boxes at different hours")
-    ciw, simpy = [median(x) for x in timed(both, repetitions).values()]
+    ciw, simpy = [median(x) for x in timed(both, turns).values()]
     return (
         "Ciw can express the block trains and one pool of cranes that unloads them, and nothing that waits until it is "
         "full. On that part it and SimPy with a process a box unload every box at the same hour, to the bit, in "
@@ -249,9 +254,9 @@ def memory_table(keys: Iterable[str]) -> list[str]:
     return table(["MB, peak of the process", "before", "added by simulating", "and by the measures"], rows)
 
 
-def sweep_tables(repetitions: int) -> list[str]:
+def sweep_tables() -> list[str]:
     """What a sweep adds to simulating, and what a large ledger asks."""
-    parts = sweeps.parts(max(repetitions, SHORT))
+    parts = sweeps.parts(REPETITIONS)
     ours = [parts[name] for name in ("making the network", "sending the outcome", "writing the ledger")]
     parts |= {"network, sending and ledger": sum(ours), "these and measuring": sum(ours) + parts["measuring"]}
     rows = [[name, f"{1e3 * seconds:.2f}", f"{seconds / parts['simulating']:.2%}"] for name, seconds in parts.items()]
@@ -267,13 +272,13 @@ def sweep_tables(repetitions: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--repetitions", type=int, default=5)
-    repetitions: int = parser.parse_args().repetitions
+    parser.add_argument("--turns", type=int, default=11)
+    turns: int = parser.parse_args().turns
     told = machine()
     sizes = [read(key) for key in SIZES]
     fast = Compiled() if compiled.available() else None
     differ = {size.key: check(size, fast) for size in sizes}
-    found = {key: median(times) for key, times in timed(jobs(sizes, fast), repetitions).items()}
+    found = {key: median(times) for key, times in timed(jobs(sizes, fast), turns).items()}
     if fast is not None:
         fast.end()
 
@@ -283,7 +288,8 @@ def main() -> None:
         "Written by `make bench`; [benchmarks/README.md](../benchmarks/README.md) says what is compared.",
         "",
     ]
-    lines += [*told, f"- medians of {repetitions} repetitions, all by turns in one run", "", "## Against others", ""]
+    what = f"medians of {turns} turns, in one run; of what was done several times in a turn of {TURN:g} s, its median"
+    lines += [*told, f"- {what}", "", "## Against others", ""]
     lines += [
         "CPU seconds of one replication. “Boxes that differ” from the loop by hand in the hour of delivery must be 0."
     ]
@@ -291,16 +297,16 @@ def main() -> None:
         lines += rivals_table(size, {name: s for (key, name), s in found.items() if key == size.key}, differ[size.key])
     lines += [
         "",
-        ciw_part(sizes[0].corridor, repetitions),
+        ciw_part(sizes[0].corridor, turns),
         "",
         "## Cost a box",
         *flatness_table(sizes, found),
     ]
     lines += ["## Memory", *memory_table(("", "-200k", "-1m"))]
     for title, file in (("the reference corridor", file_of("")), ("the baseline", BASELINE)):
-        runs = [stages.seconds(file) for _ in range(repetitions)]
+        runs = [stages.seconds(file) for _ in range(turns)]
         lines += [f"## Where the time of {title} goes", *stage_tables(runs, stages.profile(file, FUNCTIONS))]
-    lines += ["## What a sweep costs", *sweep_tables(repetitions)]
+    lines += ["## What a sweep costs", *sweep_tables()]
     text = re.sub("\n{3,}", "\n\n", "\n".join(lines).strip())
     RESULT.write_text(f"{text}\n")
     print(f"written: {RESULT.relative_to(HERE.parent)}")

@@ -80,11 +80,13 @@ def in_turn(
         return ends - each, ends, ends.item(ends.argmax())
     if free is None:
         free = [start] * cranes
+    elif ready is not None:
+        ready = np.maximum(ready, start)  # a crane may be free before
     if ready is None:
         begins = np.fromiter(_without_waiting(hours, free, start), float, count)
         ends = begins + each
     else:
-        ends = np.fromiter(_by_the_first_free(np.maximum(ready, start).tolist(), hours, free), float, count)
+        ends = np.fromiter(_by_the_first_free(ready.tolist(), hours, free), float, count)
         begins = ends - each
     return begins, ends, ends.item(ends.argmax())
 
