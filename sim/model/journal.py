@@ -298,6 +298,10 @@ class Recorder:
         """Put away what was recorded since."""
         for ledger in (self._calls, self.stretches, self.stops, self.rooms):
             ledger.put_away()
+        self._pack()
+
+    def _pack(self) -> None:
+        """Put the carriages away."""
         if self.carriages:
             self._packed.put(self.carriages)
             self.carriages.clear()
@@ -338,7 +342,7 @@ class Recorder:
 
     def all_parcels(self) -> Parcels:
         """What was carried."""
-        self.write()
+        self._pack()
         return self._packed.parcels()
 
 
