@@ -565,11 +565,14 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
     from sim.show.progress import progress
     from sim.show.terminal import terminal
     from sim.study import BadStudyError, StudyError
+    from sim.study.evidence import evidence as compared
 
     check_evidence(out)
     try:
         with progress("Evidence") as on_done:
-            found = sim.evidence(replications, workers=workers, changes=changes, on_done=on_done)
+            found = compared(
+                sim.library(), replications, workers=workers, changes=changes, on_done=on_done, on_stop=stopping
+            )
     except BadStudyError as error:
         raise click.UsageError(str(error)) from error
     except StudyError as error:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli import FailedRuns, Stopped, print_json, prints_json, unhurried
-from sim.sweep_commands import ledger_errors, takes_out
-
-if TYPE_CHECKING:
-    from sim.sweeps.optimised import OptimisationResult
+from sim.cli import FailedRuns, print_json, prints_json, stopping, unhurried
+from sim.sweep_commands import SweepStopped, goes_on, ledger_errors, same_command, takes_out
 
 
 @click.command()
@@ -40,28 +36,22 @@ def optimise(
 
     plan = read_optimisation(file, sim.library())
     folder, console = out / f"optimise-{plan.sweep.name}", terminal()
+    command = same_command("optimise", file, out)
     with ledger_errors():
         if dry_run:
             found = estimate(plan, folder, workers)
             print_json(found) if as_json else console.print(dry_table(plan, found))
             return
-        with progress(plan.sweep.title) as on_done:
-            result = run_optimisation(plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done)
+        with goes_on(command, folder), progress(plan.sweep.title) as on_done:
+            result = run_optimisation(
+                plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping
+            )
     with unhurried():
         save_optimisation(result, folder)
     click.echo(f"{result.name}: saved in {folder}{os.sep}", err=True)
     print_json(optimise_json(result)) if as_json else console.print(optimise_table(result))
     if result.interrupted:
-        raise OptimisationStopped(result, file)
+        raise SweepStopped(command, folder)
     if len(result.failures):
         first = result.failures.iloc[0]
         raise FailedRuns(f"{len(result.failures)} runs gave no result; the first: {first['error']}")
-
-
-class OptimisationStopped(Stopped):
-    """Ctrl-C; all runs that had finished are in the ledger."""
-
-    def __init__(self, result: OptimisationResult, file: str) -> None:
-        click.ClickException.__init__(
-            self, f"Stopped. {len(result.runs)} runs are kept; the same command goes on: corridor optimise {file}"
-        )

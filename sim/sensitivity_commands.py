@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from sim.cli import FailedRuns, Stopped, print_json, prints_json, unhurried
-from sim.sweep_commands import ledger_errors, takes_out
+from sim.cli import FailedRuns, print_json, prints_json, stopping, unhurried
+from sim.sweep_commands import SweepStopped, goes_on, ledger_errors, same_command, takes_out
 
 
 @click.command()
@@ -28,26 +28,21 @@ def sensitivity(file: str, workers: int | None, scheduler: str | None, again: bo
     from sim.show.sensitivity import save_study, study_json, study_table
     from sim.show.terminal import terminal
     from sim.sweeps import read_sweep
-    from sim.sweeps.sensitivity import study
+    from sim.sweeps.sensitivity import KINDS, study
 
     plan = read_sweep(file, sim.library())
     folder, console = out / plan.name, terminal()
-    with ledger_errors():
-        found = study(plan, folder, workers=workers, scheduler=scheduler, again=again, progress=progress)
+    command, ledgers = same_command("sensitivity", file, out), [folder / stage for stage in KINDS]
+    with ledger_errors(), goes_on(command, *ledgers):
+        found = study(
+            plan, folder, workers=workers, scheduler=scheduler, again=again, progress=progress, on_stop=stopping
+        )
     with unhurried():
         save_study(found, folder)
     click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
     print_json(study_json(found)) if as_json else console.print(study_table(found, console.width))
     if found.interrupted:
-        runs = sum(len(result.runs) for result in found.stages)
-        raise StudyStopped(runs, file)
+        raise SweepStopped(command, *ledgers)
     lost = sum(len(result.failures) for result in found.stages)
     if lost:
         raise FailedRuns(f"{lost} runs gave no result")
-
-
-class StudyStopped(Stopped):
-    """Ctrl-C; all runs that had finished are in the ledgers."""
-
-    def __init__(self, runs: int, file: str) -> None:
-        click.ClickException.__init__(self, f"Stopped. {runs} runs are kept; go on with: corridor sensitivity {file}")

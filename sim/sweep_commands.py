@@ -6,22 +6,26 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from sim.cli import BadScenario, FailedRuns, Stopped, print_json, prints_json, stopping, unhurried
 
-if TYPE_CHECKING:
-    from sim.sweeps import SweepResult
+RESULTS = Path("results")
 
 takes_out = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    default="results",
+    default=RESULTS,
     show_default=True,
     help="Folder for the results; each sweep has its own in it.",
 )
+
+
+def same_command(name: str, file: str, out: Path) -> str:
+    """What goes on with a study that was stopped."""
+    return f"corridor {name} {file}" + ("" if out == RESULTS else f" --out {out}")
 
 
 class SweepGroup(click.Group):
@@ -210,7 +214,6 @@ def start(
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
     from sim.show.terminal import terminal
     from sim.sweeps import read_results, read_sweep, replicated, run_sweep
-    from sim.sweeps.ledger import FILE
     from sim.sweeps.run import estimate
     from sim.sweeps.sensitivity import KINDS, indices
 
@@ -224,15 +227,10 @@ def start(
             return
         if (folder / "run.json").exists():  # the next run of that scenario would replace the folder with its ledger
             raise click.UsageError(f"{folder}{os.sep} holds the results of a scenario; give another --out")
-        try:
-            with progress(plan.title, rate=True) as on_done:
-                interrupted = run_sweep(
-                    plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping
-                )
-        except KeyboardInterrupt:  # pressed twice: no time for tables
-            if not (folder / FILE).is_file():
-                raise
-            raise SweepStopped(read_results(folder), folder) from None
+        with goes_on(f"corridor sweep resume {folder}", folder), progress(plan.title, rate=True) as on_done:
+            interrupted = run_sweep(
+                plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping
+            )
         result = read_results(folder, interrupted=interrupted)
     with unhurried():
         save_tables(result, folder)
@@ -247,19 +245,37 @@ def start(
     else:
         console.print(table(result, console.width))
     if interrupted:
-        raise SweepStopped(result, folder)
+        raise SweepStopped(f"corridor sweep resume {folder}", folder)
     if len(result.failures):
         first = result.failures.iloc[0]
         raise FailedRuns(f"{len(result.failures)} runs gave no result; the first: {first['error']}")
 
 
 class SweepStopped(Stopped):
-    """Ctrl-C; all runs that had finished are in the ledger."""
+    """Ctrl-C; all runs that had finished are in ledgers, and a command goes on with them."""
 
-    def __init__(self, result: SweepResult, folder: Path) -> None:
-        click.ClickException.__init__(
-            self, f"Stopped. {len(result.runs)} runs are kept; go on with: corridor sweep resume {folder}"
-        )
+    def __init__(self, command: str, *folders: Path) -> None:
+        from sim.sweeps.ledger import FILE, OK, reading
+
+        kept = 0
+        for folder in folders:
+            if (folder / FILE).is_file():
+                with reading(folder) as ledger:
+                    kept += list(ledger.statuses().values()).count(OK)
+        click.ClickException.__init__(self, f"Stopped. {kept} runs are kept; go on with: {command}")
+
+
+@contextmanager
+def goes_on(command: str, *folders: Path) -> Iterator[None]:
+    """Ctrl-C pressed twice leaves no time for tables; what had finished is in the ledgers of these folders."""
+    from sim.sweeps.ledger import FILE
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not any((folder / FILE).is_file() for folder in folders):
+            raise
+        raise SweepStopped(command, *folders) from None
 
 
 def folder_of(target: Path, out: Path) -> Path:

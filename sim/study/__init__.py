@@ -3,7 +3,7 @@
 from sim.study.atlas import Atlas
 from sim.study.errors import BadStudyError, StudyError
 from sim.study.memory import check_memory
-from sim.study.replicate import Failure, OnDone, Outcomes, replicate
+from sim.study.replicate import Failure, OnDone, OnStop, Outcomes, replicate
 from sim.study.result import Comparison, Result, check_pairing, checked, compare, measured, run, run_all
 from sim.study.sequential import MOST, Precision, Target, check_targets, read_target
 from sim.study.statistics import (
@@ -28,6 +28,7 @@ __all__ = [
     "Failure",
     "LoadingIn",
     "OnDone",
+    "OnStop",
     "Outcomes",
     "Precision",
     "Result",

@@ -22,7 +22,7 @@ from sim.measure import Measures, measure
 from sim.model import Journal, simulate
 from sim.network import Network, build, load
 from sim.study.memory import check_memory
-from sim.study.replicate import OnDone
+from sim.study.replicate import OnDone, OnStop
 from sim.study.result import Result, run
 from sim.study.statistics import Estimate, estimate
 
@@ -313,11 +313,13 @@ def evidence(
     workers: int | None = None,
     changes: Sequence[str] = (),
     on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
 ) -> Evidence:
     """Run all cases with scenarios of the folder `library` and compare them with what was observed.
 
     `replications` of each case (none: as many as its scenario says), with `changes` as for `--set`. Raises
-    ScenarioError, StudyError, and KeyboardInterrupt after Ctrl-C: half of a table would look like the whole.
+    ScenarioError, StudyError, and KeyboardInterrupt after Ctrl-C, which calls `on_stop` at once: half of a table would
+    look like the whole.
     """
     every = observed()
     results: dict[str, Result] = {}
@@ -325,7 +327,7 @@ def evidence(
     for name, case in every.cases.items():
         network = build(load(library / f"{case.scenario}.yaml", set=[*case.set, *changes]))
         check_memory([network])
-        result = run(network, replications, workers=workers, on_done=on_done, task=measured)
+        result = run(network, replications, workers=workers, on_done=on_done, on_stop=on_stop, task=measured)
         if result.interrupted:
             raise KeyboardInterrupt
         results[name] = result

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.study import OnDone
+from sim.study import OnDone, OnStop
 from sim.study.crew import Mishap, available_processors, carry_out
 from sim.study.statistics import intervals
 from sim.sweeps.ledger import FILE, OK, Ledger, Record, reading, writing
@@ -86,15 +86,17 @@ def run_optimisation(
     scheduler: str | None = None,
     again: bool = False,
     on_done: OnDone | None = None,
+    on_stop: OnStop | None = None,
 ) -> OptimisationResult:
     """Do the runs that the search asks for and the ledger in `folder` does not have; what came of it.
 
     In `workers` processes (none: one a processor), or on the Dask cluster of a `scheduler`, with the same outcomes to
-    the bit. With `again`, runs that failed or took too long are done once more. After Ctrl-C, `interrupted` is true.
+    the bit. With `again`, runs that failed or took too long are done once more. Ctrl-C calls `on_stop` at once, and
+    what is in work ends; `interrupted` is true then.
 
     Raises BadStudyError if a library or memory is missing, LedgerError if the ledger there cannot be used,
-    DifferentSweepError if it is one of other levers or scenarios, and OSError if it cannot be written. What had
-    finished is kept.
+    DifferentSweepError if it is one of other levers or scenarios, OSError if it cannot be written, and
+    KeyboardInterrupt if Ctrl-C was pressed twice. What had finished is kept.
     """
     from dataclasses import replace
 
@@ -102,7 +104,7 @@ def run_optimisation(
     check_bases(plan.sweep, scheduler)
     with writing(folder) as (ledger, new):
         found = {} if new else ledger.about()
-        plan = replace(plan, sweep=settled(plan.sweep, found.get("warm_up", {}), workers))
+        plan = replace(plan, sweep=settled(plan.sweep, found.get("warm_up", {}), workers, on_stop))
         about = _about(plan)
         if new:
             ledger.begin(about, [])
@@ -111,7 +113,7 @@ def run_optimisation(
             for key in ADJUSTABLE:
                 ledger.tell(key, about[key])
         candidates = _Candidates(plan, ledger, again, on_done)
-        verdict, interrupted = _carried_out(plan, candidates, workers, scheduler)
+        verdict, interrupted = _carried_out(plan, candidates, workers, scheduler, on_stop)
         return _result(plan, candidates, verdict, about["model"], interrupted)
 
 
@@ -151,7 +153,11 @@ def estimate(plan: OptimisationPlan, folder: Path, workers: int | None) -> dict[
 
 
 def _carried_out(
-    plan: OptimisationPlan, candidates: _Candidates, workers: int | None, scheduler: str | None
+    plan: OptimisationPlan,
+    candidates: _Candidates,
+    workers: int | None,
+    scheduler: str | None,
+    on_stop: OnStop | None,
 ) -> tuple[Verdict | None, bool]:
     """The verdict, None if Ctrl-C came before, and whether it did."""
     seeking = seek(plan.problem, candidates.samples)
@@ -165,7 +171,7 @@ def _carried_out(
                 return end.value, False
             if count := candidates.ask(asked):
                 crew = crew or stack.enter_context(crew_for(plan.sweep, max(count, planned), workers, scheduler))
-                if carry_out(crew, candidates.take, candidates.keep):
+                if carry_out(crew, candidates.take, candidates.keep, on_stop):
                     return None, True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from sim.network.preview import preview
 from sim.scenario.faults import ScenarioError
 from sim.scenario.load import Scenario, altered
 from sim.scenario.sources import grades
-from sim.study import OnDone, settle
+from sim.study import OnDone, OnStop, settle
 from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available_processors, carry_out
 from sim.study.memory import check_memory
 from sim.study.sequential import COLUMNS, more, precision
@@ -45,7 +45,7 @@ def run_sweep(
     scheduler: str | None = None,
     again: bool = False,
     on_done: OnDone | None = None,
-    on_stop: Callable[[], None] | None = None,
+    on_stop: OnStop | None = None,
 ) -> bool:
     """Do the runs that the ledger in `folder` does not have yet; True if Ctrl-C cut it short.
 
@@ -60,7 +60,7 @@ def run_sweep(
     check_bases(plan, scheduler)
     with writing(folder) as (ledger, new):
         found = {} if new else ledger.about()
-        plan = settled(plan, found.get("warm_up", {}), workers)
+        plan = settled(plan, found.get("warm_up", {}), workers, on_stop)
         about, todo = describe(plan), points(plan)
         if new:
             ledger.begin(about, map(_row, todo))
@@ -271,10 +271,13 @@ def check_bases(plan: SweepPlan, scheduler: str | None) -> None:
         check_memory([build(base) for base in plan.bases])
 
 
-def settled(plan: SweepPlan, found: Mapping[str, float], workers: int | None) -> SweepPlan:
+def settled(
+    plan: SweepPlan, found: Mapping[str, float], workers: int | None, on_stop: OnStop | None = None
+) -> SweepPlan:
     """The plan with a warm-up for the scenarios that leave it to the program: one for all, or as it was `found`."""
     if not all(base.name in found for base in plan.bases if _finds_warm_up(base)):
-        networks = settle([build(base) for base in plan.bases if _finds_warm_up(base)], workers=workers)
+        open_ones = [build(base) for base in plan.bases if _finds_warm_up(base)]
+        networks = settle(open_ones, workers=workers, on_stop=on_stop)
         found = {network.name: float(network.model.run.warm_up) / 24 for network in networks}
     return replace(plan, bases=tuple(_warmed(base, found.get(base.name)) for base in plan.bases))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.study import BadStudyError, OnDone
+from sim.study import BadStudyError, OnDone, OnStop
 from sim.sweeps.file import Morris, Sobol, SweepPlan
 from sim.sweeps.outcomes import unit_of
 from sim.sweeps.points import REALISATION, check_salib, sampled, unit_problem
@@ -120,11 +120,12 @@ def study(
     scheduler: str | None = None,
     again: bool = False,
     progress: Callable[[str], AbstractContextManager[OnDone | None]] = lambda title: nullcontext(),
+    on_stop: OnStop | None = None,
 ) -> Study:
     """Screen the factors of a plan with a Morris design, then weigh the survivors with a Sobol design.
 
-    The ledgers are in `folder`/morris and `folder`/sobol; what they have is not run again. Raises what `run_sweep`
-    does, and BadStudyError if the design is another.
+    The ledgers are in `folder`/morris and `folder`/sobol; what they have is not run again. Ctrl-C calls `on_stop` at
+    once. Raises what `run_sweep` does, and BadStudyError if the design is another.
     """
     design = plan.design
     if not isinstance(design, Morris):
@@ -134,7 +135,13 @@ def study(
         planned = replace(planned, name=f"{plan.name}-{part}")
         with progress(f"{plan.title}: {part}") as on_done:
             stopped = run_sweep(
-                planned, folder / part, workers=workers, scheduler=scheduler, again=again, on_done=on_done
+                planned,
+                folder / part,
+                workers=workers,
+                scheduler=scheduler,
+                again=again,
+                on_done=on_done,
+                on_stop=on_stop,
             )
         return read_results(folder / part, interrupted=stopped)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +14,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pandas as pd
 from click.testing import Result
+
+from tests.processes import group
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests" / "user" / "small.yaml"
@@ -59,6 +63,22 @@ def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit code of a process and what it said on stderr, when it has ended."""
     _, err = process.communicate(timeout=PATIENCE)
     return process.returncode, err
+
+
+def stopped_at_once(process: subprocess.Popen[str]) -> str:
+    """What a process says at which Ctrl-C was pressed twice while its workers were at runs of a minute."""
+    eventually(lambda: len(group(process.pid)) >= 3)
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    begun = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    code, err = outcome(process)
+    assert time.monotonic() - begun < 30  # the runs are not waited for
+    assert code == 130
+    assert "Traceback" not in err
+    eventually(lambda: not group(process.pid))
+    return err
 
 
 def eventually(is_so: Callable[[], bool]) -> None:

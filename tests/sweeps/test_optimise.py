@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -25,7 +26,7 @@ from scipy import stats
 import sim
 from sim.sweeps.levers import Choice, Goal, Problem
 from sim.sweeps.optimise import Verdict, looks, searched, seek
-from tests.sweeps.sweeping import documented
+from tests.sweeps.sweeping import Start, documented, stopped_at_once
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMN = "transit.p90[trade/over]"
@@ -341,9 +342,22 @@ def test_after_ctrl_c_all_is_kept_and_the_same_command_goes_on(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130, err
-    assert "the same command goes on: corridor optimise sooner.yaml" in err
+    assert "press Ctrl-C again" in err
+    assert re.search(r"\d+ runs are kept; go on with: corridor optimise sooner\.yaml$", err, re.M)
     assert "The search is not at its end" in out
     same(sim.optimise("sooner.yaml", workers=1), undisturbed)
+
+
+def test_ctrl_c_pressed_twice_says_what_is_kept(
+    folder: Path, start: Start, started: Callable[[int], subprocess.Popen[str]]
+) -> None:
+    write(folder, "sooner")
+    process = started(3)
+    process.kill()
+    process.communicate()
+    done = len(rows(folder / "results" / "optimise-sooner" / "ledger.sqlite"))
+    err = stopped_at_once(start("very_slow", "optimise", "sooner.yaml", "--workers", 2))
+    assert f"Stopped. {done} runs are kept; go on with: corridor optimise sooner.yaml\n" in err
 
 
 def test_what_is_shown_and_saved(corridor: Corridor, folder: Path, undisturbed: Any) -> None:

@@ -17,9 +17,10 @@ from sim.scenario.faults import ScenarioError
 from sim.show.sensitivity import indices_table, plot_indices, save_indices, shares_in_words
 from sim.study import BadStudyError
 from sim.sweeps import SweepResult, Varied, read_sweep
+from sim.sweeps.ledger import FILE, OK, reading
 from sim.sweeps.points import points, sampled
 from sim.sweeps.sensitivity import CLEAR, LIKELY, WITHIN, indices, survivors
-from tests.sweeps.sweeping import documented
+from tests.sweeps.sweeping import documented, eventually, stopped_at_once
 
 SMALL = Path(__file__).parents[1] / "user" / "small.yaml"
 LINKS = ("hub-east-port", "west-port-market", "hub-junction", "junction-market", "crossing")
@@ -244,6 +245,26 @@ def test_a_study_screens_weighs_and_goes_on_where_it_was(call, tmp_path):
     again = call("sensitivity", "study.yaml", "--workers", 1, "--json")
     assert json.loads(again.stdout) == found
     assert "16 of 16 runs done" in call("sweep", "status", folder / "sobol").stdout
+
+
+def test_ctrl_c_pressed_twice_in_the_second_stage_says_what_is_kept_of_both(call, folder, start):
+    words = ("sensitivity", "study.yaml", "--workers", 2, "--out", "elsewhere")
+    ledgers = [folder / "elsewhere" / "study" / stage / FILE for stage in ("morris", "sobol")]
+
+    def kept():
+        found = 0
+        for file in ledgers:
+            if file.is_file():
+                with reading(file.parent) as ledger:
+                    found += list(ledger.statuses().values()).count(OK)
+        return found
+
+    process = start("slow", *words)
+    eventually(lambda: kept() > 16)  # those of the first stage, and one
+    process.kill()
+    process.communicate()
+    err = stopped_at_once(start("very_slow", *words))
+    assert f"{kept()} runs are kept; go on with: corridor sensitivity study.yaml --out elsewhere\n" in err
 
 
 def test_a_sweep_with_a_morris_design_ends_with_its_indices(call, tmp_path):
