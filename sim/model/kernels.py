@@ -110,28 +110,23 @@ def _without_waiting(moves: list[float], free: list[float], start: float) -> lis
 
 def _by_two(moves: list[float], start: float) -> list[float]:
     """When each unit's move ends, if two cranes begin at `start`: quicker without a heap."""
-    ends = []
     first = second = start
-    for move in moves:
-        first += move
-        ends.append(first)
-        if first > second:
-            first, second = second, first
-    return ends
+    return [(first := first + move) if first <= second else (second := second + move) for move in moves]
 
 
 def _by_the_first_free(at: list[float], moves: list[float], free: list[float]) -> list[float]:
     """When each unit's move ends, that is there from `at`; `free` is put forward."""
-    ends = []
     if len(free) == 2:  # the same without a heap, in half the time
         first, second = free
-        for there, move in zip(at, moves, strict=True):
-            first = (first if first > there else there) + move
-            ends.append(first)
-            if first > second:
-                first, second = second, first
-        free[:] = first, second
+        ends = [
+            (first := (first if first > there else there) + move)
+            if first <= second
+            else (second := (second if second > there else there) + move)
+            for there, move in zip(at, moves, strict=True)
+        ]
+        free[:] = sorted((first, second))
         return ends
+    ends = []
     for there, move in zip(at, moves, strict=True):
         crane = free[0]
         end = (crane if crane > there else there) + move
