@@ -700,7 +700,7 @@ class Study:
                     folder = save(result, self.out, scenario=scenario, journal=first)
                     self.saved.append(result)
                 click.echo(f"{scenario.name}: saved in {folder}{os.sep}", err=True)
-            if any(result.interrupted for result in done):
+            if len(done) < len(group) or any(result.interrupted for result in done):
                 raise KeyboardInterrupt  # it came while replications ran; those that had finished are saved
         return self.saved
 

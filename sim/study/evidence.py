@@ -23,7 +23,7 @@ from sim.model import Journal, simulate
 from sim.network import Network, build, load
 from sim.study.memory import check_memory
 from sim.study.replicate import OnDone, OnStop
-from sim.study.result import Result, run
+from sim.study.result import Result, run_all
 from sim.study.statistics import Estimate, estimate
 
 Floats = NDArray[np.float64]  # one value a replication
@@ -322,15 +322,15 @@ def evidence(
     look like the whole.
     """
     every = observed()
-    results: dict[str, Result] = {}
+    cases = every.cases.values()
+    networks = [build(load(library / f"{case.scenario}.yaml", set=[*case.set, *changes])) for case in cases]
+    check_memory(networks)
+    done = run_all(networks, replications, workers=workers, on_done=on_done, on_stop=on_stop, task=measured)
+    if len(done) < len(networks) or any(result.interrupted for result in done):
+        raise KeyboardInterrupt
+    results = dict(zip(every.cases, done, strict=True))
     grades: dict[str, Mapping[str, int]] = {}
-    for name, case in every.cases.items():
-        network = build(load(library / f"{case.scenario}.yaml", set=[*case.set, *changes]))
-        check_memory([network])
-        result = run(network, replications, workers=workers, on_done=on_done, on_stop=on_stop, task=measured)
-        if result.interrupted:
-            raise KeyboardInterrupt
-        results[name] = result
+    for case, result in zip(cases, done, strict=True):
         grades.setdefault(case.scenario, result.grades)  # further cases of a scenario only add to it
     compared = tuple(
         Compared(key, figure, every.sources[figure.source], _simulated(figure, results[figure.case]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
@@ -336,8 +337,8 @@ def run_all(
 ) -> list[Result]:
     """The same for several networks: the same replications of all, so that they can be paired.
 
-    Without targets each runs as many as its own scenario says. After Ctrl-C there are fewer results: those of the
-    networks that had begun.
+    Without targets each runs as many as its own scenario says. `on_done` counts the replications of all. After Ctrl-C
+    there are fewer results: those of the networks of which one had finished.
     """
     targets = [read_target(text) for text in ([until] if isinstance(until, str) else until)]
     check_targets(targets, networks)
@@ -347,9 +348,16 @@ def run_all(
     runs = [_Run(network, _numbers(network, replications)) for network in networks]
     if targets:
         _check_cap(runs, most)
+    started = time.monotonic()
+
+    def told() -> None:
+        if on_done:
+            done, total = sum(one.done for one in runs), sum(one.asked + len(one.waiting) for one in runs)
+            on_done(done, total, (time.monotonic() - started) / done * (total - done))
+
     while any(one.waiting for one in runs):
         for one in runs:
-            one.go_on(task, workers, on_done, on_stop)
+            one.go_on(task, workers, told, on_stop)
             if one.interrupted:
                 return _finished(runs)
         if targets:
@@ -368,24 +376,24 @@ class _Run:
     values: dict[int, Any] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     asked: int = 0
+    done: int = 0  # of those, also where they failed
     interrupted: bool = False
     until: tuple[Precision, ...] = ()
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def go_on(self, task: Any, workers: int | None, on_done: OnDone | None, on_stop: OnStop | None) -> None:
+    def go_on(self, task: Any, workers: int | None, on_done: Callable[[], None], on_stop: OnStop | None) -> None:
         """Run what waits."""
-        before = self.asked
-        self.asked += len(self.waiting)
+        numbers, self.waiting = self.waiting, []
+        self.asked += len(numbers)
 
         def told(done: int, of: int, seconds: float) -> None:
-            if on_done:
-                on_done(before + done, before + of, seconds)
+            self.done = self.asked - of + done
+            on_done()
 
-        outcomes = replicate(task, self.network, self.waiting, workers=workers, on_done=told, on_stop=on_stop)
+        outcomes = replicate(task, self.network, numbers, workers=workers, on_done=told, on_stop=on_stop)
         self.values |= outcomes.values
         self.failures += outcomes.failures
         self.interrupted = outcomes.interrupted
-        self.waiting = []
 
     def add(self, count: int) -> None:
         """Let `count` further replications wait."""

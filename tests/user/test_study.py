@@ -334,6 +334,13 @@ def test_nothing_to_compare_is_a_study_error() -> None:
         sim.compare([])
 
 
+def test_progress_counts_the_replications_of_all_scenarios(folder: Path) -> None:
+    told: list[tuple[int, int, float]] = []
+    sim.compare(["small.yaml", "small.yaml"], replications=2, workers=1, on_done=lambda *now: told.append(now))
+    assert [(done, total) for done, total, _ in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [seconds > 0 for *_, seconds in told] == [True, True, True, False]
+
+
 def interrupted(folder: Path, wait_for: str, *words: str) -> tuple[int, str, str]:
     """Start `corridor` on a terminal, press Ctrl-C when it has shown `wait_for`; exit code, stdout, terminal."""
     terminal, stderr = pty.openpty()
@@ -385,6 +392,15 @@ def test_ctrl_c_while_results_are_written_waits_for_them(folder: Path) -> None:
     assert (code, stdout) == (130, "")
     assert "press Ctrl-C again" in shown
     assert "2 replications of small in results/small/" in shown.splitlines()[-1]
+
+
+def test_ctrl_c_before_the_second_scenario_has_a_result_keeps_those_of_the_first(folder: Path) -> None:
+    (folder / "long.yaml").write_text("extends: small.yaml\nrun: {length: 100000 d}\n", "utf-8")
+    words = ("small.yaml", "long.yaml", "-n", "3", "--until", "transit.p50 ± 9 d", "--workers", "1")
+    code, stdout, shown = interrupted(folder, "3/6", "compare", *words)
+    assert (code, stdout) == (130, "")
+    assert "3 replications of small in results/small/" in shown.splitlines()[-1]
+    assert not (folder / "results" / "long").exists()
 
 
 def test_ctrl_c_before_anything_has_finished_leaves_nothing(folder: Path) -> None:
