@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 HOURS_A_YEAR = 8760.0
 FACILITIES = ("place", "facility", "kind", "capacity", "utilisation", "mean_queue", "mean_wait_h")
 FACILITY_DAYS = ("place", "facility", "date", "utilisation", "queue")
+PHASES = ("share_moving", "share_at_berth", "share_waiting_berth", "share_waiting_cargo")
+FLEETS = ("fleet", "service", "vehicles", "voyages_per_vehicle", "load_factor_out", "load_factor_back", *PHASES)
 
 
 def facility_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -92,7 +94,8 @@ def _uses(
         mine = s["link"] == journal.names["links"].index(place)
         link = network.model.links[place]
         headway = 0.0 if link.paths is None else snap(1 / link.paths)  # as trains keep it
-        entered = s["entered"][mine].astype(float)
+        # who enters after the end has waited until then, as at any other facility
+        entered = np.minimum(s["entered"][mine].astype(float), network.model.run.length + network.model.run.run_out)
         return s["begin"][mine].astype(float), entered, entered + headway, float(journal.capacities[index])
     u = journal.uses
     mine = u["facility"] == index
@@ -183,12 +186,12 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
         span = np.clip(until, 0, length) - np.clip(k[start], 0, length)
         return np.bincount(k["fleet"], np.nan_to_num(span), count).astype(float)
 
-    phases = {
-        "share_moving": hours("weather_out", "next"),
-        "share_at_berth": hours("berthed", "discharged") + hours("reberthed", "weather_out"),
-        "share_waiting_berth": hours("arrived", "berthed") + hours("closed", "reberthed"),
-        "share_waiting_cargo": hours("discharged", "closed"),
-    }
+    phases = (
+        hours("weather_out", "next"),
+        hours("berthed", "discharged") + hours("reberthed", "weather_out"),
+        hours("arrived", "berthed") + hours("closed", "reberthed"),
+        hours("discharged", "closed"),
+    )
     rows = []
     for number, name in enumerate(journal.names["fleets"]):
         fleet = network.model.fleets[name]
@@ -207,10 +210,13 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
                 "load_factor_out": _mean(k["space_out"][home]) / fleet.capacity,
                 "load_factor_back": _mean(k["space_out"][away]) / fleet.capacity,
                 # a train made up for one load has no time of its own to share out
-                **{x: np.nan if unlimited else h[number] / (float(vehicles or 1) * length) for x, h in phases.items()},
+                **{
+                    x: np.nan if unlimited else h[number] / (float(vehicles or 1) * length)
+                    for x, h in zip(PHASES, phases, strict=True)
+                },
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=FLEETS)
 
 
 def _mean(values: Floats) -> float:

@@ -15,7 +15,6 @@ from sim.scenario.schema import Calendar
 from sim.scenario.values import Variate
 
 Window = tuple[float, float]
-MAX_SHARE = 0.99  # a month closed throughout is a dated closure; random blocks need some open time between them
 
 
 class Closures:
@@ -130,7 +129,7 @@ def lay_out(calendars: dict[str, Calendar], name: str, times: Times, streams: St
 
 def _storms(shares: list[float], block: Variate, name: str, times: Times, streams: Streams) -> list[Window]:
     """Alternately open and closed: open spells are exponential, with a rate that gives each month its closed share."""
-    rates = [min(s, MAX_SHARE) / (1 - min(s, MAX_SHARE)) / block.mean for s in shares]
+    rates = [s / (1 - s) / block.mean for s in shares]
     expected = sum((b - a) * rates[m] for a, b, m in times.months)
     count = int(expected + 6 * expected**0.5 + 20)
     spells = -np.log1p(-streams.uniforms(f"calendar/{name}/open", count))

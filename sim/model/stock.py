@@ -219,6 +219,8 @@ class Lane:
         """Priority cargo that is ready first, then the rest, as far as there is room."""
         takes: list[Lot] = []
         for _, group in groupby(queues, key=lambda q: q.priority):
+            if room < self.smallest:  # those before them fill it
+                break
             ranked = list(group)
             full, lots = _full(ranked, room, self.smallest, now)
             if full < INF:

@@ -265,6 +265,8 @@ def _legs(graph: nx.Graph[str], flow: Flow, route: Route) -> tuple[Leg, ...] | s
     for end in (flow.origin, flow.destination):
         if end not in graph:
             return f"no service that carries {flow.cargo} stops at {end}, so the demand has no route"
+    if wrong := _against(flow, route):
+        return wrong
     points = _waypoints(flow, route)
     for point in points:
         if point not in graph:
@@ -281,9 +283,23 @@ def _legs(graph: nx.Graph[str], flow: Flow, route: Route) -> tuple[Leg, ...] | s
     return tuple(legs)
 
 
+def _against(flow: Flow, route: Route) -> str | None:
+    """What is wrong if a flow would run against its route."""
+    via = _via(flow, route)
+    if flow.origin not in via or flow.destination not in via or via.index(flow.origin) < via.index(flow.destination):
+        return None
+    return (
+        f"its route passes {flow.destination} before {flow.origin} in direction {flow.direction}; via is told westbound"
+    )
+
+
+def _via(flow: Flow, route: Route) -> list[str]:
+    return list(route.via) if flow.direction == "west" else list(reversed(route.via))
+
+
 def _waypoints(flow: Flow, route: Route) -> list[str]:
     """Waypoints between origin and destination; a route that goes on beyond either of them is cut there."""
-    via = list(route.via) if flow.direction == "west" else list(reversed(route.via))
+    via = _via(flow, route)
     if flow.origin in via:
         via = via[via.index(flow.origin) + 1 :]
     if flow.destination in via:

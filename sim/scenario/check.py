@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -32,6 +33,8 @@ from sim.scenario.values import MONTHS, Amount, Count, Hours, Months, Quantity, 
 from sim.units import told
 
 Tree = dict[str, Any]
+MAX_SHARE = 0.99  # of a month that storms close: they need some open time between them
+MONTH = 31 * 24  # h, at most
 
 
 def check(tree: Tree) -> tuple[Model | None, list[Fault]]:
@@ -479,8 +482,9 @@ def check_calendars(model: Model) -> list[Fault]:
         if calendar.block is not None and calendar.block.mean <= 0:
             faults.append(Fault((*path, "block"), "closures that last no time at all"))
         for month, share in zip(MONTHS, calendar.closed_share or (), strict=False):
-            if share > 1:
-                faults.append(Fault((*path, "closed_share", month), f"a share of {share:g} is more than 1"))
+            if share > MAX_SHARE:
+                what = f"a share of {share:g} is more than {MAX_SHARE:g}; what is shut throughout is a dated closure"
+                faults.append(Fault((*path, "closed_share", month), what))
         for key, closure in calendar.closures.items():
             faults += _check_span((*path, "closures", key), closure.start, closure.end)
     return faults
@@ -506,8 +510,17 @@ def _date(text: str) -> datetime:
 
 
 def check_run(model: Model) -> list[Fault]:
-    """The run starts at a date."""
-    return _check_date(("run", "start"), model.run.start)
+    """The run starts at a date, and all of it lies in the calendar."""
+    run, path = model.run, ("run", "start")
+    if faults := _check_date(path, run.start):
+        return faults
+    before = run.warm_up if math.isfinite(run.warm_up) else 0.0
+    try:
+        for hours in (-before - MONTH, run.length + run.run_out + 2 * MONTH):
+            _date(run.start) + timedelta(hours=hours)
+    except OverflowError:
+        return [Fault(path, f'a run around "{run.start}" does not lie within the years 1 to 9999')]
+    return []
 
 
 def check_services(model: Model) -> list[Fault]:

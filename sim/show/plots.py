@@ -130,7 +130,16 @@ def plot_facilities(result: Result) -> Figure:
     axes.spines[:].set_visible(False)
     for position, mean in enumerate(shown.mean(axis=1)):
         weight = "bold" if mean >= BUSY else "normal"
-        axes.text(shown.shape[1] + 0.5, position + 0.5, f"{100 * mean:.0f}", size=7.5, va="center", weight=weight)
+        axes.annotate(
+            f"{100 * mean:.0f}",
+            (shown.shape[1], position + 0.5),
+            (4, 0),
+            textcoords="offset points",
+            annotation_clip=False,
+            size=7.5,
+            va="center",
+            weight=weight,
+        )
     _months(axes, result.frames["facility_days"]["date"], days_a_unit=7)
     bar = sheet.panel(WIDTH - 0.8, FOOT + 0.35 + max(0.0, height - 2.5), 0.14, min(2.5, height))
     sheet.colorbar(image, cax=bar).set_label("utilisation, %", size=8.5)

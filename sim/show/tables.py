@@ -476,7 +476,7 @@ def _won(differences: pd.DataFrame) -> str:
     """What the common random numbers won for the means, in the middle of the routes."""
     means = differences[differences["measure"] == "mean"]
     correlation, ratio = means["correlation"].median(), means["variance_ratio"].median()
-    if not math.isfinite(correlation):
+    if not math.isfinite(correlation * ratio):
         return "What pairing wins is not known"
     return (
         f"Pairing: correlation {correlation:.2f}, worth {ratio:.1f} × the replications (of the means; median of the "

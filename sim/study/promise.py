@@ -63,7 +63,7 @@ def kept_by(result: Result, flow: str, route: str, period: str) -> tuple[list[pd
 
     releases = result.frames["releases"]
     mine = releases[(releases["flow"] == flow) & (releases["route"] == route) & (releases["day"] >= 0)]
-    start = pd.Timestamp(result.frames["facility_days"]["date"].min())
+    start = pd.Timestamp(result.start)
     end = start + pd.Timedelta(days=result.length_days)
     dates = pd.Series(start + pd.to_timedelta(mine["day"].to_numpy(), unit="D"), index=mine.index)
     sums = mine.groupby([dates.dt.to_period(period).rename("period"), "replication"])[["boxes", "kept"]].sum()

@@ -56,6 +56,7 @@ class Result:
     digest: str
     model_version: str
     seed: int
+    start: str  # of the measured period
     warm_up_days: float
     length_days: float
     followed_days: float
@@ -426,6 +427,7 @@ class _Run:
             digest=self.network.digest,
             model_version=__version__,
             seed=model.run.seed,
+            start=model.run.start,
             warm_up_days=float(model.run.warm_up) / 24,
             length_days=float(model.run.length) / 24,
             followed_days=float(model.run.run_out) / 24,

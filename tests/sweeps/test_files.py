@@ -168,7 +168,10 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
     ),
     "times months": (
         one("{path: calendars.storms.closed_share, how: times, values: [8]}"),
-        [f"4:65: error: a share of {share} is more than 1" for share in ("1.12", "1.44", "1.6")],
+        [
+            f"4:65: error: a share of {share} is more than 0.99; what is shut throughout is a dated closure"
+            for share in ("1.12", "1.44", "1.6")
+        ],
     ),
     "plus hours of depth": (
         one(f"{{{DEPTH}, how: plus, values: [1 h]}}"),

@@ -92,6 +92,13 @@ def test_demand_that_no_route_serves_is_refused_where_it_stands() -> None:
     assert "so the demand has no route" in lines[0]
 
 
+def test_a_flow_against_its_route_is_refused_where_it_stands() -> None:
+    """Its waypoints would be lost, and it would go another way than its route is told."""
+    lines = refused("routes.middle.via=[d, a]")
+    assert "corridor.yaml:" in lines[0]
+    assert "its route passes d before a in direction west; via is told westbound" in lines[0]
+
+
 def test_an_unknown_waypoint_comes_with_the_nearest_stop() -> None:
     lines = refused("places.bb={name: B, country: KZ, lat: 43, lon: 51}", "routes.middle.via=[bb]")
     assert "waypoint bb" in lines[0]

@@ -133,6 +133,44 @@ def test_a_wait_of_which_nothing_asked_is_unknown(corridor: Corridor, corridor_j
     assert all(row["mean_wait_h"] is not None for row in busy)
 
 
+NO_FLEET = """\
+title: By timetable, then by truck
+run: {start: 2024-03-01, warm_up: 5 d, length: 40 d, run_out: 20 d}
+places:
+  a: {name: Alpha, country: KZ, lat: 43, lon: 60}
+  b: {name: Beta, country: KZ, lat: 43, lon: 70}
+  c: {name: Gamma, country: KZ, lat: 45, lon: 75}
+links:
+  ab: {between: [a, b], mode: rail, gauge: 1520, distance: 800 km, speed: 40 km/h}
+  bc: {between: [b, c], mode: road, distance: 400 km, speed: 50 km/h}
+cargo: {box: {title: Box, space: 2 TEU, teu: 2}}
+services:
+  daily: {kind: timetable, title: Daily train, stops: {a: {}, b: {}}, every: 24 h, accepts: [box]}
+  trucks: {kind: individual, title: Trucks, stops: {b: {}, c: {}}, accepts: [box]}
+routes: {only: {title: Only, via: [b], promise: {low: 1 d, high: 2 d}}}
+demand:
+  f:
+    {title: F, origin: a, destination: c, direction: east, cargo: box, volume: 900 TEU/a, routes: {only: 1},
+     compare: true}
+"""
+
+
+def test_without_fleets_and_facilities_each_command_answers(corridor: Corridor, folder: Path) -> None:
+    (folder / "plain.yaml").write_text(NO_FLEET, encoding="utf-8")
+    (folder / "again.yaml").write_text("extends: plain.yaml\ntitle: Again\n", encoding="utf-8")
+    for command in ("run", "why", "promise", "binding"):
+        told(corridor(command, "plain.yaml", "-n", 2, "--workers", 1))
+    assert "nan" not in told(corridor("compare", "plain.yaml", "again.yaml", "-n", 3, "--workers", 1))
+
+
+def test_who_waits_for_a_link_beyond_the_end_has_waited_until_then(corridor_json: Callable[..., Any]) -> None:
+    shut = "calendars.shut={closures: {all: {start: 2024-01-20, end: 2027-01-01}}}"
+    words = ("run", "small.yaml", "-n", 1, "--workers", 1, "--set", shut, "--set", "links.hub-junction.calendar=shut")
+    network = sim.load("small.yaml").model.run
+    waits = [line["mean_wait_h"] for line in corridor_json(*words)["facilities"] if line["place"] == "hub-junction"]
+    assert 24 < waits[0] < network.length + network.run_out
+
+
 def test_a_sweep_without_any_box_has_no_failing_point(folder: Path, corridor: Corridor) -> None:
     (folder / "idle.yaml").write_text(
         """\

@@ -13,11 +13,11 @@ import pytest
 import sim
 from sim.measure import AROUND_P90
 from sim.model import simulate
-from sim.model.calendars import MAX_SHARE
 from sim.model.check import CENSUS
 from sim.model.grid import GRID
 from sim.network import build
 from sim.network.preview import preview
+from sim.scenario.check import MAX_SHARE
 from sim.scenario.explain import explain
 from sim.study.binding import DEEPER_M, FASTER, ROOMIER
 from sim.study.evidence import TOLERANCE

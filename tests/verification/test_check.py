@@ -52,6 +52,26 @@ def test_a_ferry_may_cross_in_no_time() -> None:
     assert np.isfinite(simulate(ferry, check=True).units["finished"]).any()
 
 
+def test_ordinary_cargo_of_several_kinds_stays_where_priority_cargo_fills_the_train(tmp_path: Path) -> None:
+    """There is no room left for any of it, also where none of it is ready."""
+    (tmp_path / "small.yaml").write_bytes((ORACLES.parent / "user" / "small.yaml").read_bytes())
+    hub = "origin: hub, destination: east-port, direction: west, volume: 8000 TEU/a, routes: {over: 100 %}"
+    (tmp_path / "full.yaml").write_text(
+        f"""\
+extends: small.yaml
+cargo: {{pair: {{title: Two boxes that never part, space: 4 TEU, teu: 4}}}}
+fleets: {{trains-east: {{accepts: [box, pair]}}}}
+demand:
+  pairs: {{title: Pairs, {hub}, cargo: pair}}
+  hot: {{title: In a hurry, {hub}, cargo: box, block: 40, priority: priority}}
+""",
+        "utf-8",
+    )
+    journal = simulate(build(load(tmp_path / "full.yaml", set=SHORT)), check=True)
+    trains = journal.calls["fleet"] == journal.names["fleets"].index("trains-east")
+    assert journal.calls["space_out"][trains].max() == 80
+
+
 def lose_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
     take = Queue.take
 
