@@ -379,7 +379,7 @@ def why(file: str, changes: Sequence[str], as_json: bool, flow: str | None, rout
         (result,) = study.run(explained)
         steps = waterfall(result, flow, route, named=None)
         summary = about(result) | {"steps": records(steps)}
-        with unhurried():
+        with unhurried(study.out / f"{result.scenario}-why"):
             folder = save_part(
                 result, "why", study.out, title="Why so many days", summary=summary,
                 frames={"steps": (steps, "days of each step from the free-flow time to the mean and to the P90")},
@@ -407,7 +407,7 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
         (result,) = study.run(measured)
         table = promises(result)
         summary = about(result) | {"promises": records(table)}
-        with unhurried():
+        with unhurried(study.out / f"{result.scenario}-promise"):
             folder = save_part(
                 result, "promise", study.out, title="How many boxes keep the published time", summary=summary,
                 frames={"promises": (table, "the share that is kept by flow and route, and the month when least is")},
@@ -449,7 +449,7 @@ def binding(
                 scenario, count, flow=flow, route=route, top=top, workers=workers, on_done=on_done, on_stop=stopping
             )
         summary = found.to_json()
-        with unhurried():
+        with unhurried(study.out / f"{found.result.scenario}-binding"):
             folder = save_part(
                 found.result, "binding", study.out, title="What one more would gain", summary=summary,
                 frames={
@@ -577,11 +577,12 @@ def evidence(replications: int | None, workers: int | None, out: Path, changes: 
         raise click.UsageError(str(error)) from error
     except StudyError as error:
         raise FailedRuns(str(error)) from error
-    with unhurried():
+    with unhurried(out):
         files = save_evidence(found, out)
     click.echo(f"evidence: saved as {', '.join(map(str, files))}", err=True)
     console = terminal()
     print_json(evidence_json(found)) if as_json else console.print(evidence_table(found, console.width))
+    failed(found.failures)
 
 
 @corridor.command()
@@ -786,9 +787,16 @@ def stopping() -> None:
     click.echo("Stopping when the runs in work have ended; press Ctrl-C again to give them up.", err=True)
 
 
+class Written(Stopped):
+    """Ctrl-C while files were written; they are whole."""
+
+    def __init__(self, folder: Path) -> None:
+        click.ClickException.__init__(self, f"Stopped. What had finished is saved in {folder}{os.sep}")
+
+
 @contextmanager
-def unhurried() -> Iterator[None]:
-    """Ctrl-C waits until what is being written is whole, unless it is pressed again."""
+def unhurried(folder: Path | None = None) -> Iterator[None]:
+    """Ctrl-C waits until what is being written is whole, unless it is pressed again; if it is all, it says where."""
     pressed = False
 
     def press(signum: int, frame: FrameType | None) -> None:
@@ -804,7 +812,7 @@ def unhurried() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
     if pressed:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt if folder is None else Written(folder)
 
 
 def show(results: Sequence[Result], out: Path, as_json: bool) -> None:

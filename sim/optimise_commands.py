@@ -46,7 +46,7 @@ def optimise(
             result = run_optimisation(
                 plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping
             )
-    with unhurried():
+    with unhurried(folder):
         save_optimisation(result, folder)
     click.echo(f"{result.name}: saved in {folder}{os.sep}", err=True)
     print_json(optimise_json(result)) if as_json else console.print(optimise_table(result))

@@ -37,12 +37,14 @@ def sensitivity(file: str, workers: int | None, scheduler: str | None, again: bo
         found = study(
             plan, folder, workers=workers, scheduler=scheduler, again=again, progress=progress, on_stop=stopping
         )
-    with unhurried():
+    failures = [failure for result in found.stages for failure in result.failures["error"]]
+    if failures and not len(found.screening.runs):
+        raise FailedRuns(f"none of {len(failures)} runs gave a result; the first: {failures[0]}")
+    with unhurried(folder):
         save_study(found, folder)
     click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
     print_json(study_json(found)) if as_json else console.print(study_table(found, console.width))
     if found.interrupted:
         raise SweepStopped(command, *ledgers)
-    lost = sum(len(result.failures) for result in found.stages)
-    if lost:
-        raise FailedRuns(f"{lost} runs gave no result")
+    if failures:
+        raise FailedRuns(f"{len(failures)} runs gave no result; the first: {failures[0]}")

@@ -108,7 +108,7 @@ def status(target: Path, out: Path, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo("\n".join(status_lines(found)))
+    click.echo("\n".join(status_lines(found, folder)))
 
 
 @sweep.command()
@@ -152,7 +152,7 @@ def export(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
     about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         result = read_results(folder, outcomes or None)
-    with unhurried():
+    with unhurried(folder):
         files = save_tables(result, folder)
     click.echo(f"{result.name}: {len(result.runs)} runs in {', '.join(map(str, files))}", err=True)
 
@@ -170,7 +170,7 @@ def plot(target: Path, outcomes: tuple[str, ...], out: Path) -> None:
     about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         result = read_results(folder, outcomes or None)
-        with unhurried():
+        with unhurried(folder):
             page = save_page(result, folder)
     click.echo(f"{result.name}: {page}", err=True)
 
@@ -191,7 +191,7 @@ def discover(target: Path, fails: str, boxes: int, out: Path, as_json: bool) -> 
     about_of(folder, "sweep", "sensitivity")
     with ledger_errors():
         found = discover(read_cases(folder, fails), boxes)
-    with unhurried():
+    with unhurried(folder):
         files = save_discovery(found, folder)
     click.echo(f"{found.cases.result.name}: {', '.join(map(str, files))}", err=True)
     print_json(discovery_json(found)) if as_json else console.print(discovery_table(found, console.width))
@@ -232,7 +232,7 @@ def start(
                 plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping
             )
         result = read_results(folder, interrupted=interrupted)
-    with unhurried():
+    with unhurried(folder):
         save_tables(result, folder)
         save_page(result, folder)
         if result.design in KINDS:

@@ -143,13 +143,15 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
             units[key] += len(c["leg"])
             calls[key].update(np.unique(c["call_from"]).tolist())
     rows = []
+    counted: dict[tuple[str, str, str], set[int]] = defaultdict(set)  # of these calls, on each link and direction
     for (number, leg), carried in units.items():
         way = network.itineraries[number]
         step = way.legs[leg]
-        vehicles: float = len(calls[number, leg])
-        if not isinstance(network.model.services[step.service], FleetService):
-            vehicles = carried / flows[number].block
+        by_fleet = isinstance(network.model.services[step.service], FleetService)
         for section in network.sections(step.service, step.origin):
+            further = calls[number, leg] - counted[section.link, section.start, flows[number].direction]
+            counted[section.link, section.start, flows[number].direction] |= further
+            vehicles = len(further) if by_fleet else carried / flows[number].block
             rows.append(
                 {
                     "link": section.link or step.service,

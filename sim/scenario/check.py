@@ -422,9 +422,16 @@ def check_links(model: Model) -> list[Fault]:
 
 
 def check_places(model: Model) -> list[Fault]:
-    """A place is a terminal or a port, not both."""
+    """A place is a terminal or a port, not both, and tables can tell it by its name."""
     both = "is a terminal and a port; write its berths and yards in one of them"
-    return [Fault(("ports", name), f'"{name}" {both}', at="key") for name in model.ports if name in model.terminals]
+    faults = [Fault(("ports", name), f'"{name}" {both}', at="key") for name in model.ports if name in model.terminals]
+    first: dict[str, str] = {}
+    for key, place in model.places.items():
+        if place.name in first:
+            what = f'"{place.name}" is the name of {first[place.name]}, too, and tables could not tell them apart'
+            faults.append(Fault(("places", key, "name"), what))
+        first.setdefault(place.name, key)
+    return faults
 
 
 def check_whole(model: Model, doubtful: frozenset[Path]) -> list[Fault]:

@@ -63,8 +63,8 @@ def dry_table(plan: SweepPlan, found: Mapping[str, Any]) -> RenderableType:
     return Group(*parts, Text(said))
 
 
-def status_lines(found: Mapping[str, Any]) -> list[str]:
-    """How far a sweep has come, from what `sim.sweeps.run.progress_of` tells."""
+def status_lines(found: Mapping[str, Any], folder: Path) -> list[str]:
+    """How far the sweep in a folder has come, from what `sim.sweeps.run.progress_of` tells."""
     lines = [
         f"{found['sweep']}: {found['ok']:,} of {found['runs']:,} runs done, {found['failed']:,} failed, "
         f"{found['timed out']:,} took too long, {found['missing']:,} missing"
@@ -75,7 +75,7 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     elif found["missing"]:
         ended = f"the last run ended {found['last']}" if found["last"] else "no run has ended yet"
         ours = found["command"] == "sweep"
-        again = f"sweep resume {found['sweep']}" if ours else f"{found['command']} {found['file']}"
+        again = f"sweep resume {folder}" if ours else f"{found['command']} {found['file']}"
         lines.append(f"  {ended}; if it is not running, go on with: corridor {again}")
     return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
@@ -379,10 +379,14 @@ def _separated(result: SweepResult) -> str:
 
 def _advice(result: SweepResult) -> str:
     file, name = result.about["file"], result.name
-    spread = f'- Where in these ranges it fails: `corridor sweep discover {name} --fails "{_some(result)} > …"`.'
+    spread = (
+        [f'- Where in these ranges it fails: `corridor sweep discover {name} --fails "{_some(result)} > …"`.']
+        if result.design == "latin-hypercube" and result.outcomes
+        else []
+    )
     return "\n".join(
         [
-            *([spread] if result.design == "latin-hypercube" and result.outcomes else []),
+            *spread,
             f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to these.",
             f'- Other figures of the same runs: `corridor sweep plot {name} --outcome "transit.mean"`.',
             f'- From Python: `sim.sweep("{file}")` gives these tables as frames, with a method for each plot.',

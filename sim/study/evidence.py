@@ -22,7 +22,7 @@ from sim.measure import Measures, measure
 from sim.model import Journal, simulate
 from sim.network import Network, build, load
 from sim.study.memory import check_memory
-from sim.study.replicate import OnDone, OnStop
+from sim.study.replicate import Failure, OnDone, OnStop
 from sim.study.result import Result, run_all
 from sim.study.statistics import Estimate, estimate
 
@@ -287,6 +287,7 @@ class Evidence:
     seeds: tuple[int, ...]
     model_version: str
     grades: Mapping[str, Mapping[str, int]]
+    failures: tuple[Failure, ...] = ()
 
     def of_kind(self, kind: Kind) -> list[Compared]:
         """The figures of one kind, by topic."""
@@ -343,6 +344,7 @@ def evidence(
         tuple(dict.fromkeys(result.seed for result in results.values())),
         next(iter(results.values())).model_version,
         grades,
+        tuple(failure for result in done for failure in result.failures),
     )
 
 
@@ -423,7 +425,8 @@ def _total(result: Result, table: pd.DataFrame, column: str) -> Floats:
 
 
 def _mean(result: Result, table: pd.DataFrame, column: str, weight: str) -> Floats:
-    """The weighted mean of a column in each replication; NaN where the weights add up to nothing."""
+    """The weighted mean of what is known of a column in each replication; NaN where the weights add up to nothing."""
+    table = table[table[column].notna()]
     weighted = table.assign(**{column: table[column] * table[weight]})
     with np.errstate(invalid="ignore"):
         return _total(result, weighted, column) / _total(result, table, weight)

@@ -362,7 +362,11 @@ def run_all(
             if one.interrupted:
                 return _finished(runs)
         if targets:
-            add = _judge(runs, targets, most)
+            try:
+                add = _judge(runs, targets, most)
+            except KeyboardInterrupt:
+                runs[-1].interrupted = True
+                return _finished(runs)
             for one in runs:
                 one.add(add)
     return [one.result() for one in runs]
@@ -511,6 +515,11 @@ def compare(results: Sequence[Result]) -> Comparison:
             raise StudyError(
                 f"{other.scenario} was run with seed {other.seed}, {base.scenario} with seed {base.seed}: only runs "
                 "with the same seed meet the same demand and weather"
+            )
+        if other.start != base.start:
+            raise StudyError(
+                f"{other.scenario} was run from {other.start}, {base.scenario} from {base.start}: they do not meet the "
+                "same demand and weather"
             )
         if other.warm_up_days != base.warm_up_days:
             raise StudyError(

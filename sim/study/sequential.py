@@ -140,7 +140,12 @@ def check_targets(targets: Sequence[Target], networks: Sequence[Network]) -> Non
             if target.column.startswith("share"):
                 compared = [way for way in compared if network.model.routes[way.route].promise is not None]
             if target.paired:
-                shared = {(way.flow, way.route) for way in networks[0].itineraries}
+                base = networks[0]
+                shared = {
+                    (way.flow, way.route)
+                    for way in base.itineraries
+                    if not target.column.startswith("share") or base.model.routes[way.route].promise is not None
+                }
                 compared = [way for way in compared if (way.flow, way.route) in shared]
             flows = list(dict.fromkeys(way.flow for way in compared))
             routes = [way.route for way in compared if way.flow == target.flow]
@@ -159,7 +164,7 @@ def precision(target: Target, samples: Samples, base: Samples, scenarios: int, m
     """
     rows = [key for key in samples if target.bounds(*key) and target.column in samples[key]]
     if target.paired:
-        rows = [key for key in rows if key in base]
+        rows = [key for key in rows if target.column in base.get(key, ())]
     values, means = (np.array([samples[key][name] for key in rows]) for name in (target.column, "mean"))
     confidence = 0.95
     if target.paired:

@@ -84,6 +84,8 @@ def survivors(table: pd.DataFrame, most: int) -> tuple[str, ...]:
     that mu_star is above the interval of the realisation. Those that are first on any outcome come before those that
     are second on any, so that each outcome has its say; of several, those come first that are furthest above chance.
     """
+    if table.empty:  # no run gave a figure
+        return ()
     kept = table[table["standing"].isin((CLEAR, LIKELY))]
     by_outcome = kept.groupby(["scenario", "outcome"], sort=False)["over_chance"]
     ranked = kept.assign(rank=by_outcome.rank(ascending=False, method="first"))

@@ -212,6 +212,7 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ("calendars: {caspian-wind: {closures: {storm: {end: 2024-01-31}}}}", "2:52", "is not after the start", None),
         ("calendars: {caspian-wind: {closures: {storm: {end: 31.1.2024}}}}", "2:52", "where a date like", None),
         ("run: {start: 2024-02-30}", "2:14", 'found "2024-02-30", where a date like', None),
+        ("places: {aktau: {name: Alat}}", "base.yaml:16:16", '"Alat" is the name of aktau, too', None),
         ("run: {start: 9999-12-01}", "2:14", 'around "9999-12-01" does not lie within the years 1 to 9999', None),
         ("run: {start: 0001-01-05}", "2:14", 'around "0001-01-05" does not lie within the years 1 to 9999', None),
         ("demand: {almaty-tbilisi: {seasons: {dec: -1}}}", "2:42", "negative", None),

@@ -165,6 +165,19 @@ def test_a_link_carries_what_is_on_board_of_the_vehicles_that_run_it(busy: tuple
             assert found[["units", "teu", "t", "vehicles"]].astype(float).to_list() == pytest.approx(expected)
 
 
+def test_a_vehicle_counts_once_on_a_link_whatever_flows_are_on_board() -> None:
+    way = "origin: hub, destination: market, direction: west, cargo: box, routes: {over: 1}"
+    more = f"demand.more={{title: More, {way}, volume: 9000 TEU/a}}"
+    small = Path(__file__).parents[1] / "user" / "small.yaml"
+    network = build(load(small, set=[more, "run.length=90 d"]))
+    journal = simulate(network, 0)
+    rows, segments = journal.carriages, journal.segments
+    counted = np.unique(rows["call_from"][(rows["lifted"] >= 0) & (rows["lifted"] < network.model.run.length)])
+    crossing = segments["link"] == journal.names["links"].index("crossing")
+    found = measure(network, journal).links.set_index("link").loc[["crossing"], "vehicles"].sum()
+    assert found == pytest.approx(np.isin(segments["call"][crossing], counted).sum() * 8760 / network.model.run.length)
+
+
 def test_the_days_of_a_facility_add_up_to_its_whole_period(busy: tuple[Network, Journal, Measures]) -> None:
     _, _, measures = busy
     days = measures.facility_days.groupby(["place", "facility"])[["utilisation", "queue"]].agg(["mean", "count"])

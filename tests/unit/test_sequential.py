@@ -15,6 +15,15 @@ def toy(**fields: Any) -> Any:
     return synthetic.ToyNetwork(**fields)
 
 
+def test_ctrl_c_between_two_batches_keeps_what_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.study.result._judge", press)
+    found = study("transit.mean ± 0.001 d")
+    assert (found.interrupted, len(found.replications)) == (True, 4)
+
+
 def study(target: str | list[str], first: int = 4, most: int = 60, **how: Any) -> Result:
     return run(toy(), first, until=target, most=most, task=synthetic.toy_measures, **{"workers": 1} | how)
 

@@ -13,8 +13,9 @@ import pytest
 from click.testing import Result as Done
 
 import sim
+from sim.network import Network
 from sim.show.evidence import evidence_page, plot_evidence, span
-from sim.study.evidence import KINDS, Compared, Evidence, Observed, Section, judge, observed
+from sim.study.evidence import KINDS, Compared, Evidence, Observed, Section, judge, measured, observed
 from sim.study.statistics import estimate
 
 Corridor = Callable[..., Done]
@@ -53,6 +54,22 @@ def test_python_gives_the_same(file: Observed, monkeypatch: pytest.MonkeyPatch) 
     scenario = sim.load(ROOT / "scenarios" / "promised-schedule.yaml", set=[str(change) for change in changes])
     routes = sim.simulate(scenario, replications=1, workers=1).summary()
     assert one.simulated.value == routes.loc[routes["flow"] == "xian-poti", "mean"].item()
+
+
+def fails_once(network: Network, replication: int) -> Any:
+    if replication == 1:
+        raise ArithmeticError("no ship can be divided by 0")
+    return measured(network, replication)
+
+
+def test_a_replication_that_fails_is_told(
+    corridor: Corridor, folder: Path, file: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.study.evidence.observed", lambda: one_case(file, "schedule-xian-poti"))
+    monkeypatch.setattr("sim.study.evidence.measured", fails_once)
+    done = corridor("evidence", "-n", 3, *SHORT[2:], "--workers", 1)
+    assert done.exit_code == 3
+    assert "one replication failed and had to be left out; the first: ArithmeticError" in done.stderr
 
 
 def one_case(file: Observed, key: str) -> Observed:

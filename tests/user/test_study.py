@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import sim
+from sim.cli import Stopped, unhurried
 from sim.cli import corridor as command
 
 Corridor = Callable[..., Result]
@@ -392,6 +393,12 @@ def test_ctrl_c_while_results_are_written_waits_for_them(folder: Path) -> None:
     assert (code, stdout) == (130, "")
     assert "press Ctrl-C again" in shown
     assert "2 replications of small in results/small/" in shown.splitlines()[-1]
+
+
+def test_ctrl_c_while_a_study_is_written_says_where_it_is() -> None:
+    folder = Path("results", "small-why")
+    with pytest.raises(Stopped, match=r"What had finished is saved in results.small-why"), unhurried(folder):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_before_the_second_scenario_has_a_result_keeps_those_of_the_first(folder: Path) -> None:
