@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim.model import Journal
 from sim.model.grid import snap
-from sim.network import Network
+from sim.network import Network, path_hours
 from sim.scenario.schema import FleetService
 
 Floats = NDArray[np.float64]
@@ -92,8 +92,7 @@ def _uses(
     if kind == "paths":
         s = journal.segments
         mine = s["link"] == journal.names["links"].index(place)
-        link = network.model.links[place]
-        headway = 0.0 if link.paths is None else snap(1 / link.paths)  # as trains keep it
+        headway = snap(path_hours(network.model.links[place]))  # as trains keep it
         # who enters after the end has waited until then, as at any other facility
         entered = np.minimum(s["entered"][mine].astype(float), network.model.run.length + network.model.run.run_out)
         return s["begin"][mine].astype(float), entered, entered + headway, float(journal.capacities[index])

@@ -3,7 +3,7 @@
 `sim.network.preview` tells from them, without a run, what is offered to each facility.
 """
 
-from sim.network.build import Itinerary, Leg, Network, Section, build, load_share
+from sim.network.build import Itinerary, Leg, Network, Section, build, load_share, path_hours
 from sim.network.read import load, load_all
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "load",
     "load_all",
     "load_share",
+    "path_hours",
 ]

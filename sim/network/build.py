@@ -17,7 +17,7 @@ import networkx as nx
 
 from sim.scenario.faults import Fault, Path, hint, nearest
 from sim.scenario.load import Scenario
-from sim.scenario.schema import Fleet, FleetService, Flow, Model, Port, Route, Run, Service, Terminal
+from sim.scenario.schema import Fleet, FleetService, Flow, Link, Model, Port, Route, Run, Service, Terminal
 from sim.scenario.values import Share
 
 TRANSFER_H = 12.0  # weight of one change of service when a route is sought; it only ranks alternatives
@@ -250,6 +250,18 @@ def load_share(model: Model, fleet: Fleet) -> float:
         water = port.depth + model.seas[port.sea].level
         share = min(share, (water - fleet.draught.empty) / (fleet.draught.full - fleet.draught.empty))
     return max(share, 0.0)
+
+
+def path_hours(link: Link) -> float:
+    """Hours of a track that each train takes up: the time to the next path, or more where a daily window lets in fewer
+    trains than there are paths; 0: no limit."""
+    if link.paths is None:
+        return 0.0
+    apart = 1 / float(link.paths)
+    if link.hours is None:
+        return apart
+    window = (link.hours.end - link.hours.start) % 24 or 24.0
+    return max(apart, 24 / math.ceil(window / apart))
 
 
 def accepts(model: Model, name: str) -> set[str]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sim.network.build import Network, load_share
+from sim.network.build import Network, load_share, path_hours
 from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow
 
 # What a replication takes, simulated and measured: fitted to the shipped scenarios and the corridors of the benchmark
@@ -351,8 +351,7 @@ def _paths(network: Network, lines: list[_Line]) -> list[Offered]:
     loads = []
     for name, link in network.model.links.items():
         if link.paths is not None:
-            day = 24.0
-            loads.append(Offered(name, "paths", "path", trains[name] * day, link.paths * day, "trains/d"))
+            loads.append(Offered(name, "paths", "path", trains[name] * 24, 24 / path_hours(link), "trains/d"))
     return loads
 
 

@@ -284,7 +284,9 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
         *_heading(network.model.title, f"{network.name} · means only, without a simulation"),
         table,
         Text(f"{MARK}; from 100 % on a queue grows without end", style="dim"),
-        Text("Means of random arrivals: queues, seasons and waiting for weather come on top", style="dim"),
+        Text(
+            "Means of random arrivals: queues, seasons, dated closures and waiting for weather come on top", style="dim"
+        ),
         Text("Yards at least: where ships are short, several times as much stands there", style="dim"),
         Text(
             f"One replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "

@@ -11,6 +11,7 @@ import pytest
 from sim.measure import Measures, carried, essentials, measure, releases
 from sim.model import Journal, simulate
 from sim.network import Network, build
+from sim.network.preview import preview
 from sim.scenario.load import load
 
 SMALL = Path(__file__).resolve().parents[1] / "user" / "small.yaml"
@@ -176,6 +177,16 @@ def test_a_vehicle_counts_once_on_a_link_whatever_flows_are_on_board() -> None:
     crossing = segments["link"] == journal.names["links"].index("crossing")
     found = measure(network, journal).links.set_index("link").loc[["crossing"], "vehicles"].sum()
     assert found == pytest.approx(np.isin(segments["call"][crossing], counted).sum() * 8760 / network.model.run.length)
+
+
+def test_a_daily_window_that_lets_in_one_train_makes_one_path_a_day() -> None:
+    """In the means of the preview, and in what trains take of it in the simulation."""
+    window = ["links.hub-east-port.hours=22:00-00:00", "links.hub-east-port.paths=12 /d", "run.length=180 d"]
+    network = build(load(Path(__file__).parents[1] / "user" / "small.yaml", set=window))
+    (offered,) = [one for one in preview(network).loads if (one.place, one.kind) == ("hub-east-port", "path")]
+    assert offered.capacity == 1
+    table = measure(network, simulate(network, 0)).facilities.set_index("place")
+    assert table.loc["hub-east-port", "utilisation"] == pytest.approx(offered.utilisation, rel=0.15)
 
 
 def test_the_days_of_a_facility_add_up_to_its_whole_period(busy: tuple[Network, Journal, Measures]) -> None:

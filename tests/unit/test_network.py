@@ -100,7 +100,7 @@ def test_a_flow_against_its_route_is_refused_where_it_stands() -> None:
 
 
 def test_an_unknown_waypoint_comes_with_the_nearest_stop() -> None:
-    lines = refused("places.bb={name: B, country: KZ, lat: 43, lon: 51}", "routes.middle.via=[bb]")
+    lines = refused("places.bb={name: BB, country: KZ, lat: 43, lon: 51}", "routes.middle.via=[bb]")
     assert "waypoint bb" in lines[0]
     assert 'did you mean "b"?' in lines[0]
 
