@@ -132,8 +132,9 @@ def plot_facilities(result: Result) -> Figure:
         weight = "bold" if mean >= BUSY else "normal"
         axes.annotate(
             f"{100 * mean:.0f}",
-            (shown.shape[1], position + 0.5),
-            (4, 0),
+            (1, position + 0.5),
+            (6, 0),
+            xycoords=axes.get_yaxis_transform(),
             textcoords="offset points",
             annotation_clip=False,
             size=7.5,
