@@ -57,7 +57,7 @@ def plot_transit(result: Result) -> Figure:
         "Bar: from the 10th to the 90th percentile. Band: the promised days.",
         HEAD + _stacked(panels) + FOOT,
     )
-    colours = route_colours(result.atlas)
+    colours = route_colours(result)
     for axes, rows in _stack(sheet, panels, name_at=0.36, right=2.05, label="transit time, days"):
         axes.set_xlim(0, _axis_end(transit))
         for top, entry in rows:
@@ -300,7 +300,7 @@ def plot_trade_off(result: Result) -> Figure:
     panels = [(pair, entries) for pair, entries in pairs(result, known) if len(entries) > 1]
     columns, each, gap = 2, 2.6, 0.75
     lines = math.ceil(len(panels) / columns)
-    colours = route_colours(result.atlas)
+    colours = route_colours(result)
     shown = [route for route in result.atlas.routes if any(route == e["route"] for _, es in panels for e in es)]
     left_out = f" Left out, as unknown: {len(costs) - len(known)} of {len(costs)}." if len(known) < len(costs) else ""
     key = 0.2 * math.ceil(len(shown) / columns) + 0.15

@@ -73,7 +73,7 @@ def plot_promise(result: Result) -> Figure:
         + " Dashed: the share of the whole period.",
         HEAD + lines * (PANEL + GAP) + FOOT + 0.3,
     )
-    colours = route_colours(result.atlas)
+    colours = route_colours(result)
     across = (WIDTH - 1.5) / COLUMNS
     for position, (pair, row) in enumerate(entries):
         down = position // COLUMNS + 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from sim.study import Atlas, Result
+    from sim.study import Result
 
 # Okabe & Ito (2008) without the yellow, which is too pale for lines on white; then grey, and wine, olive and indigo of
 # Tol (2021) for scenarios with many routes.
@@ -83,6 +83,8 @@ def footer(result: Result) -> str:
     return f"{result.title} ({result.scenario}) · {runs} · seed {result.seed} · model {result.model_version}"
 
 
-def route_colours(atlas: Atlas) -> dict[str, str]:
-    """One colour a route, by its position in the scenario: the same in every plot."""
-    return {route: PALETTE[i % len(PALETTE)] for i, route in enumerate(atlas.routes)}
+def route_colours(result: Result) -> dict[str, str]:
+    """One colour a route that is compared, by its position in the scenario: the same in every plot."""
+    compared = set(result.frames["routes"]["route"])
+    shown = [route for route in result.atlas.routes if route in compared]
+    return {route: PALETTE[i % len(PALETTE)] for i, route in enumerate(shown)}

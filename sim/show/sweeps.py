@@ -379,6 +379,10 @@ def _separated(result: SweepResult) -> str:
 
 def _advice(result: SweepResult) -> str:
     file, name = result.about["file"], result.name
+    call = f'sim.sweep("{file}")'
+    if result.folder is not None and result.folder.parent != Path("results"):  # not where commands look for it
+        out = result.folder.parent
+        file, name, call = f"{file} --out {out}", str(result.folder), f'sim.sweep("{file}", out="{out}")'
     spread = (
         [f'- Where in these ranges it fails: `corridor sweep discover {name} --fails "{_some(result)} > …"`.']
         if result.design == "latin-hypercube" and result.outcomes
@@ -389,7 +393,7 @@ def _advice(result: SweepResult) -> str:
             *spread,
             f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to these.",
             f'- Other figures of the same runs: `corridor sweep plot {name} --outcome "transit.mean"`.',
-            f'- From Python: `sim.sweep("{file}")` gives these tables as frames, with a method for each plot.',
+            f"- From Python: `{call}` gives these tables as frames, with a method for each plot.",
         ]
     )
 

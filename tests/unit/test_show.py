@@ -316,8 +316,10 @@ def test_links_are_as_wide_as_what_they_carry(figures: dict[Any, Figure]) -> Non
 
 
 def test_a_route_has_the_same_colour_everywhere(result: Result, figures: dict[Any, Figure]) -> None:
-    colours = route_colours(result.atlas)
+    colours = route_colours(result)
     assert colours == dict(zip(synthetic.ROUTES, PALETTE, strict=False))
+    atlas = replace(result.atlas, routes={"not-compared": "Of cargo that shares ships", **result.atlas.routes})
+    assert route_colours(replace(result, atlas=atlas)) == colours
     used = {line.get_color() for axes in figures[plot_transit].axes for line in axes.lines if line.get_marker() == "o"}
     assert used == set(colours.values())
 
