@@ -77,6 +77,10 @@ def status_lines(found: Mapping[str, Any], folder: Path) -> list[str]:
         ours = found["command"] == "sweep"
         again = f"sweep resume {folder}" if ours else f"{found['command']} {found['file']}"
         lines.append(f"  {ended}; if it is not running, go on with: corridor {again}")
+    elif found["command"] == "optimise":
+        lines.append(
+            f"  a search asks for runs as it goes: corridor optimise {found['file']} goes on, or shows what came of it"
+        )
     return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
 

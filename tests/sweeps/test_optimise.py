@@ -415,7 +415,9 @@ def test_the_commands_of_sweeps_leave_an_optimisation_alone(corridor: Corridor, 
     assert refused.exit_code == 2
     assert "an optimisation: corridor optimise sooner.yaml goes on with it" in refused.stderr
     assert {file.name: file.read_bytes() for file in saved.iterdir()} == before
-    assert corridor("sweep", "status", "optimise-sooner").exit_code == 0
+    told = corridor("sweep", "status", "optimise-sooner")
+    assert told.exit_code == 0
+    assert "a search asks for runs as it goes" in told.stdout
 
 
 def test_runs_that_take_too_long_are_told_and_win_nothing(corridor: Corridor, folder: Path) -> None:
