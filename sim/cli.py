@@ -379,12 +379,13 @@ def why(file: str, changes: Sequence[str], as_json: bool, flow: str | None, rout
         (result,) = study.run(explained)
         steps = waterfall(result, flow, route, named=None)
         summary = about(result) | {"steps": records(steps)}
-        with unhurried(study.out / f"{result.scenario}-why"):
+        with unhurried():
             folder = save_part(
                 result, "why", study.out, title="Why so many days", summary=summary,
                 frames={"steps": (steps, "days of each step from the free-flow time to the mean and to the P90")},
                 figures={f"why-{f}-{r}": (plot_why(result, f, r), f"the steps of {f} by {r}") for f, r in ways},
             )  # fmt: skip
+            study.saved.append(result)
         answer(result, folder, summary if as_json else why_table(result, flow, route))
 
 
@@ -407,12 +408,13 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
         (result,) = study.run(measured)
         table = promises(result)
         summary = about(result) | {"promises": records(table)}
-        with unhurried(study.out / f"{result.scenario}-promise"):
+        with unhurried():
             folder = save_part(
                 result, "promise", study.out, title="How many boxes keep the published time", summary=summary,
                 frames={"promises": (table, "the share that is kept by flow and route, and the month when least is")},
                 figures={"promise": (plot_promise(result), "the share that is kept by week of release")},
             )  # fmt: skip
+            study.saved.append(result)
         answer(result, folder, summary if as_json else promise_table(result))
 
 
@@ -449,7 +451,7 @@ def binding(
                 scenario, count, flow=flow, route=route, top=top, workers=workers, on_done=on_done, on_stop=stopping
             )
         summary = found.to_json()
-        with unhurried(study.out / f"{found.result.scenario}-binding"):
+        with unhurried():
             folder = save_part(
                 found.result, "binding", study.out, title="What one more would gain", summary=summary,
                 frames={
@@ -459,6 +461,7 @@ def binding(
                 },
                 figures={"binding": (plot_binding(found), "gain of each change, with intervals")},
             )  # fmt: skip
+            study.saved.append(found.result)
         answer(found.result, folder, summary if as_json else binding_table(found), interrupted=found.interrupted)
         failed(found.failures)
 
@@ -739,7 +742,7 @@ def asked(
         check_memory(networks)
         yield study
     except KeyboardInterrupt:
-        raise Stopped(study.saved, out) from None
+        raise Stopped(study.saved, out, part) from None
     except BadStudyError as error:
         raise unusable(error, scenarios) from error
     except StudyError as error:

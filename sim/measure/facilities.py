@@ -20,8 +20,7 @@ Floats = NDArray[np.float64]
 HOURS_A_YEAR = 8760.0
 FACILITIES = ("place", "facility", "kind", "capacity", "utilisation", "mean_queue", "mean_wait_h")
 FACILITY_DAYS = ("place", "facility", "date", "utilisation", "queue")
-PHASES = ("share_moving", "share_at_berth", "share_waiting_berth", "share_waiting_cargo")
-FLEETS = ("fleet", "service", "vehicles", "voyages_per_vehicle", "load_factor_out", "load_factor_back", *PHASES)
+FLEETS = ("fleet", "service", "vehicles", "voyages_per_vehicle", "load_factor_out", "load_factor_back")
 
 
 def facility_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -148,8 +147,9 @@ def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
         step = way.legs[leg]
         by_fleet = isinstance(network.model.services[step.service], FleetService)
         for section in network.sections(step.service, step.origin):
-            further = calls[number, leg] - counted[section.link, section.start, flows[number].direction]
-            counted[section.link, section.start, flows[number].direction] |= further
+            before = counted[section.link, section.start, flows[number].direction]
+            further = calls[number, leg] - before
+            before |= further
             vehicles = len(further) if by_fleet else carried / flows[number].block
             rows.append(
                 {
@@ -187,12 +187,12 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
         span = np.clip(until, 0, length) - np.clip(k[start], 0, length)
         return np.bincount(k["fleet"], np.nan_to_num(span), count).astype(float)
 
-    phases = (
-        hours("weather_out", "next"),
-        hours("berthed", "discharged") + hours("reberthed", "weather_out"),
-        hours("arrived", "berthed") + hours("closed", "reberthed"),
-        hours("discharged", "closed"),
-    )
+    phases = {
+        "share_moving": hours("weather_out", "next"),
+        "share_at_berth": hours("berthed", "discharged") + hours("reberthed", "weather_out"),
+        "share_waiting_berth": hours("arrived", "berthed") + hours("closed", "reberthed"),
+        "share_waiting_cargo": hours("discharged", "closed"),
+    }
     rows = []
     for number, name in enumerate(journal.names["fleets"]):
         fleet = network.model.fleets[name]
@@ -211,13 +211,10 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
                 "load_factor_out": _mean(k["space_out"][home]) / fleet.capacity,
                 "load_factor_back": _mean(k["space_out"][away]) / fleet.capacity,
                 # a train made up for one load has no time of its own to share out
-                **{
-                    x: np.nan if unlimited else h[number] / (float(vehicles or 1) * length)
-                    for x, h in zip(PHASES, phases, strict=True)
-                },
+                **{x: np.nan if unlimited else h[number] / (float(vehicles or 1) * length) for x, h in phases.items()},
             }
         )
-    return pd.DataFrame(rows, columns=FLEETS)
+    return pd.DataFrame(rows, columns=[*FLEETS, *phases])
 
 
 def _mean(values: Floats) -> float:

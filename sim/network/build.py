@@ -260,8 +260,7 @@ def path_hours(link: Link) -> float:
     apart = 1 / float(link.paths)
     if link.hours is None:
         return apart
-    window = (link.hours.end - link.hours.start) % 24 or 24.0
-    return max(apart, 24 / math.ceil(window / apart))
+    return max(apart, 24 / math.ceil(link.hours.length / apart))
 
 
 def accepts(model: Model, name: str) -> set[str]:

@@ -338,7 +338,7 @@ def _borders(network: Network, lines: list[_Line]) -> list[Offered]:
 def _desk(place: str, facility: str, rule: Documents, jobs: float) -> Offered:
     if rule.servers is None:
         return Offered(place, facility, "border", jobs * 24, math.inf, "papers/d")
-    open_hours = 24.0 if rule.hours is None else (rule.hours[1] - rule.hours[0]) % 24 or 24.0
+    open_hours = 24.0 if rule.hours is None else rule.hours.length
     return Offered(place, facility, "border", jobs * papers_mean(rule) * 24, rule.servers * open_hours, "desk h/d")
 
 

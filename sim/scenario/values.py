@@ -426,6 +426,11 @@ class Hours(NamedTuple):
     start: float
     end: float
 
+    @property
+    def length(self) -> float:
+        """Hours of each day."""
+        return (self.end - self.start) % 24 or 24.0
+
     @classmethod
     def read(cls, raw: object) -> Hours:
         """The window from "08:00-20:00"; raises MisreadError."""

@@ -22,7 +22,7 @@ from sim.study.statistics import bonferroni, intervals
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sim.network import Network
+    from sim.network import Itinerary, Network
 
     Floats = NDArray[np.float64]
     Samples = Mapping[tuple[str, str], Mapping[str, Floats]]  # by flow and route, of each column a value a replication
@@ -136,16 +136,9 @@ def check_targets(targets: Sequence[Target], networks: Sequence[Network]) -> Non
         if target.paired and len(networks) < 2:
             raise BadStudyError(f'"{target.text}": a difference takes two scenarios')
         for network in networks:
-            compared = [way for way in network.itineraries if network.model.demand[way.flow].compare]
-            if target.column.startswith("share"):
-                compared = [way for way in compared if network.model.routes[way.route].promise is not None]
+            compared = [way for way in _having(target, network) if network.model.demand[way.flow].compare]
             if target.paired:
-                base = networks[0]
-                shared = {
-                    (way.flow, way.route)
-                    for way in base.itineraries
-                    if not target.column.startswith("share") or base.model.routes[way.route].promise is not None
-                }
+                shared = {(way.flow, way.route) for way in _having(target, networks[0])}
                 compared = [way for way in compared if (way.flow, way.route) in shared]
             flows = list(dict.fromkeys(way.flow for way in compared))
             routes = [way.route for way in compared if way.flow == target.flow]
@@ -155,6 +148,12 @@ def check_targets(targets: Sequence[Target], networks: Sequence[Network]) -> Non
                 if found is not None and found not in allowed:
                     known = f"{listed(allowed)}{hint(nearest(found, allowed))}"
                     raise BadStudyError(f'"{target.text}": found "{found}", allowed in {network.name}: {known}')
+
+
+def _having(target: Target, network: Network) -> list[Itinerary]:
+    """The ways that have the figure of a target: shares within a promise only those that have one."""
+    routes, share = network.model.routes, target.column.startswith("share")
+    return [way for way in network.itineraries if not share or routes[way.route].promise is not None]
 
 
 def precision(target: Target, samples: Samples, base: Samples, scenarios: int, most: int) -> Precision:
