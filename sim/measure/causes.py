@@ -152,6 +152,19 @@ class _Ledger:
         counted: NDArray[np.bool_] = (released >= 0) & (released < self.model.run.length)
         return counted
 
+    @cached_property
+    def _first_moves(self) -> dict[Phase, Floats]:
+        """When the first unit of each call was lifted off its vehicle, and onto it; infinite if none was."""
+        first: dict[Phase, Floats] = {
+            phase: np.full(len(self.calls["arrived"]), np.inf) for phase in ("discharge", "load")
+        }
+        for piece in self.journal.parcels.by_leg():
+            rows = piece.where(piece["call_from"] >= 0)
+            np.fmin.at(first["load"], rows["call_from"], rows["lifted"])
+            rows = rows.where(rows["call_to"] >= 0)
+            np.fmin.at(first["discharge"], rows["call_to"], rows["lowered"])
+        return first
+
     def entries(self, number: int, way: Itinerary, mine: slice) -> Iterator[Entry]:
         """All hours of the counted boxes of an itinerary, leg by leg."""
         counted = self.counted(mine)
@@ -217,7 +230,9 @@ class _Ledger:
         """Hours in which cranes work, or are waited for: those that a storm takes out of it are the weather's."""
         service = self.model.services[boxes.way.legs[boxes.leg].service]
         assert isinstance(service, FleetService)
-        stopped = self.storms.hours(place, service.stops[place].berth, phase, begin, end)
+        calls = boxes.rows["call_from" if part == 0 else "call_to"]
+        berth = service.stops[place].berth
+        stopped = self.storms.hours(place, berth, phase, begin, end, lambda: self._first_moves[phase][calls])
         yield self._at(boxes, part, place, cause, end - begin - stopped)
         yield self._at(boxes, part, place, "weather", stopped)
 
@@ -272,10 +287,9 @@ class _Ledger:
             on = s["link"] == link
             name = self.journal.names["links"][link]
             parts = {k: s[k][on] for k in ("begin", "path", "entered", "moved", "ended")}
-            closed = "weather" if self.model.links[name].mode != "rail" else "timetable"
             for cause, hours in (
                 ("path", parts["path"] - parts["begin"]),
-                (closed, parts["entered"] - parts["path"]),
+                (self._closed_by(name), parts["entered"] - parts["path"]),
                 ("moving", parts["moved"] - parts["entered"]),
                 ("breakdown", parts["ended"] - parts["moved"]),
             ):
@@ -289,15 +303,23 @@ class _Ledger:
             key = (boxes.number, order + 0.5, f"border {self.model.places[name].name}", "documents", name)
             yield Entry(key, boxes.rows["unit"], stops["ended"][at] - stops["begin"][at], boxes, stops["call"][at])
 
+    def _closed_by(self, *links: str) -> str:
+        """The cause where links are waited for to open: a railway's closures are planned, others are the weather's."""
+        closures = [self.model.links[link] for link in links if link and self.model.links[link].calendar is not None]
+        return "weather" if any(link.mode != "rail" for link in closures) else "timetable"
+
     def _by_itself(self, boxes: Carried) -> Iterator[Entry]:
         r, step = boxes.rows, boxes.way.legs[boxes.leg]
-        late = "timetable" if isinstance(self.model.services[step.service], TimetableService) else "breakdown"
-        yield self._at(boxes, 0, step.origin, "timetable", r["timetable"])
-        for cause, hours in (
-            ("moving", r["moving"]),
-            ("documents", r["documents"]),
-            (late, r["lowered"] - r["lifted"] - r["moving"] - r["documents"]),
-        ):
+        beyond = r["lowered"] - r["lifted"] - r["moving"] - r["documents"]
+        en_route = [("moving", r["moving"]), ("documents", r["documents"])]
+        if isinstance(self.model.services[step.service], TimetableService):
+            yield self._at(boxes, 0, step.origin, "timetable", r["timetable"])
+            en_route.append(("timetable", beyond))
+        else:
+            links = [section.link for section in self.network.ways[step.service]]
+            en_route.append((self._closed_by(*links), r["timetable"]))
+            en_route.append(("breakdown", beyond - r["timetable"]))
+        for cause, hours in en_route:
             key = (boxes.number, 2 * boxes.leg + 1, ride_name(self.network, step), cause, step.service)
             yield Entry(key, r["unit"], hours)
         yield self._at(boxes, 2, step.destination, "handling", r["landed"] - r["lowered"])

@@ -101,10 +101,10 @@ def _by_itself(
         time = traffic.per_block(f"{key}/time", service.time)[block]
         landed = ready + time
         return (ready, ready, ready, landed, landed, time, 0.0, 0.0), landed
-    t, moving, papers = ready, 0.0, np.zeros(len(ids))
+    t, moving, papers, waited = ready, 0.0, np.zeros(len(ids)), np.zeros(len(ids))
     for link, hours, delay, closed, desk in _sections(world, service, way.service, way.origin):
-        t = _all_open(closed, t)
-        moving, t = moving + hours, t + hours
+        opened = _all_open(closed, t)
+        waited, moving, t = waited + (opened - t), moving + hours, opened + hours
         if delay is not None:
             t = t + traffic.per_block(f"{key}/{link}", delay, hours)[block]
         if desk is not None:
@@ -114,7 +114,7 @@ def _by_itself(
                 done = yield from desk.queue(world.env, traffic, ids, t)
                 released = np.full(len(ids), done)
             papers, t = papers + (released - t), released
-    return (ready, ready, ready, t, t, moving, papers, 0.0), t
+    return (ready, ready, ready, t, t, moving, papers, waited), t
 
 
 def _all_open(closed: list[Closures], t: Floats) -> Floats:

@@ -97,7 +97,8 @@ class Call:
 
 # What is carried over one leg together: its parts, each of one itinerary, all units, the calls at both ends, and the
 # columns of HOURS, for each unit or the same for all. Of legs without a modelled vehicle, `moving` and `documents` are
-# the hours of lifted..landed that were spent so, and `timetable` those of waiting before `lifted`.
+# the hours of lifted..landed that were spent so, and `timetable` those of waiting before `lifted`, or for links to open
+# after it.
 Carriage = tuple[list["Part"], Ids, int, int, Hours, Hours, Hours, Hours, Hours, Hours, Hours, Hours]
 PARCELS = ("itinerary", "leg", "call_from", "call_to")
 HOURS = ("ready", "lifted", "loaded", "lowered", "landed", "moving", "documents", "timetable")

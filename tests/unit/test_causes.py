@@ -165,3 +165,38 @@ def test_a_storm_that_stops_the_cranes_is_weather_and_no_handling() -> None:
     assert set(handling) == {0.09375}
     assert weather.max() > 1
     assert weather.min() == 0
+
+
+@pytest.mark.parametrize(
+    ("closed", "cause"),
+    [('hours="06:00-23:00"', "timetable"), ("calendar=snow", "weather")],
+)
+def test_trucks_that_wait_for_a_road_to_open_have_not_broken_down(closed: str, cause: str) -> None:
+    snow = "calendars.snow={closures: {one: {start: 2024-02-01, end: 2024-02-20}}}"
+    changes = ["links.road-1.hours=null", "links.road-2.delay=null"]
+    none, some = (
+        measure(network, simulate(network, 0)).causes.query("place == 'trucks'").groupby("cause")["days"].sum()
+        for network in (network_of(LINER, snow, *changes), network_of(LINER, snow, *changes, f"links.road-1.{closed}"))
+    )
+    assert set(none.index) == {"moving", "documents"}
+    assert set(some.index) == {"moving", "documents", cause}
+    assert some[cause] > 0
+
+
+def test_work_that_goes_on_in_a_storm_is_not_the_weathers() -> None:
+    """Closures only keep a ship's work from beginning: then each box takes its time, and waits for those before it."""
+    berth = "ports.west.berths.quay"
+    changes = [
+        f"{berth}.discharge=0.5625 h",
+        f"{berth}.fixed=0 h",
+        "ports.west.weather.discharge=do-not-start",
+        "ports.west.calendar=gales",
+    ]
+    network = network_of("tests/oracles/storms-at-work.yaml", *changes)
+    [(_, hours)] = box_hours(network, simulate(network, 0))
+    arrived = hours["handling"]["west"] > 0
+    handling, crane, weather = (hours[cause]["west"][arrived].to_numpy() for cause in ("handling", "crane", "weather"))
+    assert set(handling) == {0.5625}
+    assert set(crane % 0.5625) == {0}
+    assert weather.max() > 1
+    assert weather.min() == 0
