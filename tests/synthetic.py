@@ -286,7 +286,7 @@ def toy_measures(network: ToyNetwork, replication: int) -> ToyMeasures:
                     "unfinished": int(unfinished),
                     "share_unfinished": unfinished / boxes,
                     "mean": days.mean(),
-                    **{f"p{q}": np.quantile(days, q / 100) for q in (10, 50, 90)},
+                    **{f"p{q}{end}": np.quantile(days, q / 100) for q in (10, 50, 90) for end in ("", "_so_far")},
                     "promise_low": float(low),
                     "promise_high": float(high),
                     "share_within": ((days >= low) & (days <= high)).mean(),

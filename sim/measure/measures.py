@@ -48,6 +48,9 @@ class RouteRow(TypedDict):
     p10: float
     p50: float
     p90: float
+    p10_so_far: float
+    p50_so_far: float
+    p90_so_far: float
     promise_low: float
     promise_high: float
     share_within: float
@@ -60,7 +63,8 @@ class Measures:
     """Frames of one replication; ids of places, routes, flows and fleets are those of the scenario.
 
     routes: one row a compared flow and route: boxes, teu, unfinished (not arrived), share_unfinished, mean, p10, p50,
-      p90 (days), promise_low, promise_high, share_within, share_late, share_early.
+      p90 (days), p10_so_far, p50_so_far, p90_so_far (the same with the days so far of those that have not arrived),
+      promise_low, promise_high, share_within, share_late, share_early.
     causes: flow, route, cause, place, days a box; they add up to the row's mean.
     stages: flow, route, order, stage, days a box; likewise.
     transit: flow, route, day (lower edge of a half-day bin), boxes.
@@ -175,7 +179,9 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
     followed = float(age[~arrived].min(initial=np.inf))
     np.copyto(age, days, where=arrived)
     mean = float(np.mean(age)) if len(age) else np.nan
-    p10, p50, p90 = _quantiles(age, int(np.count_nonzero(days <= followed)))
+    so_far, settled = _quantiles(age, int(np.count_nonzero(days <= followed)))
+    p10, p50, p90 = np.where(settled, so_far, np.nan).tolist()
+    p10_so_far, p50_so_far, p90_so_far = so_far.tolist()
     known = len(days) > 0
     promised = known and promise is not None
     within = float(np.mean((days >= low) & (days <= high))) if promised else np.nan
@@ -199,6 +205,9 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
         "p10": p10,
         "p50": p50,
         "p90": p90,
+        "p10_so_far": p10_so_far,
+        "p50_so_far": p50_so_far,
+        "p90_so_far": p90_so_far,
         "promise_low": low,
         "promise_high": high,
         "share_within": within,
@@ -207,11 +216,12 @@ def _row(network: Network, flow_id: str, route_id: str, days: np.ndarray, age: n
     }
 
 
-def _quantiles(days: np.ndarray, settled: int) -> list[float]:
-    """P10, P50, P90 of the days, or of those so far; uses them up. settled: boxes that took no longer than any that has
-    not arrived was followed. No other can still come before them, so a quantile beyond them is unknown (NaN)."""
+def _quantiles(days: np.ndarray, settled: int) -> tuple[np.ndarray, np.ndarray]:
+    """P10, P50, P90 of the days so far, which are used up, and whether each of them is known. settled: boxes that took
+    no longer than any that has not arrived was followed. No other can still come before them, so a quantile beyond them
+    may yet be later, but not earlier than it is so far."""
     if not len(days):
-        return [float("nan")] * len(QUANTILES)
+        return np.full(len(QUANTILES), np.nan), np.full(len(QUANTILES), False)
     days.sort()
     found = np.quantile(days, QUANTILES, overwrite_input=True)
-    return [float(q) for q in np.where(np.ceil(QUANTILES * (len(days) - 1)) < settled, found, np.nan)]
+    return found, np.ceil(QUANTILES * (len(days) - 1)) < settled

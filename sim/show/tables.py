@@ -384,9 +384,8 @@ def _notes(result: Result, summary: pd.DataFrame) -> list[RenderableType]:
     if (summary["unfinished"] > 0).any():
         notes.append(
             Text(
-                "≥ at least: some boxes had not arrived at the end. They count as late, in the mean with the days so "
-                f"far, and a quantile that they could still change stands there with {result.followed_days:g} days, or "
-                "with what a smaller one has, if that is more",
+                "≥ at least: some boxes had not arrived at the end. They count as late, and with the days so far in "
+                "the mean and in a quantile that they could still change",
                 style="dim",
             )
         )

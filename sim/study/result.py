@@ -33,6 +33,7 @@ PLACES = ["origin", "destination"]
 ROUTE = ["flow", "title", "origin", "destination", "route", "direction", "cargo", "promise_low", "promise_high"]
 KEY = ["flow", "route"]
 DAYS = ["mean", "p10", "p50", "p90"]
+SO_FAR = ["p10_so_far", "p50_so_far", "p90_so_far"]
 SHARES = ["share_within", "share_late", "share_early"]
 COUNTS = ["boxes", "teu", "unfinished", "share_unfinished"]
 COMPARED = ["mean", "p50", "p90", "share_within"]
@@ -77,15 +78,14 @@ class Result:
         Days, shares 0..1 and numbers of boxes and TEU. NaN: unknown, because too many boxes have not arrived in some
         replication, or, for an interval, because there is only one replication. Each of the days has a column
         `x_at_least`: a lower bound where boxes that have not arrived bear on it, else NaN. They are in the mean with
-        the days that they were under way; a quantile that they could still change is later than they were followed,
-        and than the smaller quantiles of its replication.
+        the days that they were under way, and so they are in the bound of a quantile that they could still change.
         """
-        routes = self.frames["routes"].reindex(columns=["replication", *ROUTE, *DAYS, *SHARES, *COUNTS])
+        routes = self.frames["routes"].reindex(columns=["replication", *ROUTE, *DAYS, *SO_FAR, *SHARES, *COUNTS])
         table = self._over_replications(routes, ROUTE, [*DAYS, *SHARES, *COUNTS])
-        bounds = self._over_replications(_at_least(routes, self.followed_days), ROUTE, DAYS)
-        for name in DAYS:
-            touched = table["unfinished"] > 0 if name == "mean" else table[name].isna()
-            table[f"{name}_at_least"] = bounds[name].where(touched)
+        bounds = self._over_replications(routes, ROUTE, ["mean", *SO_FAR])
+        table["mean_at_least"] = bounds["mean"].where(table["unfinished"] > 0)
+        for name, so_far in zip(DAYS[1:], SO_FAR, strict=True):
+            table[f"{name}_at_least"] = bounds[so_far].where(table[name].isna())
         return table
 
     def causes(self) -> pd.DataFrame:
@@ -608,14 +608,6 @@ def _route_json(row: Mapping[Any, Any], causes: pd.DataFrame) -> dict[str, Any]:
         ),
         "causes": records(own.loc[own["days"] > 0, ["cause", "place", "days"]]),
     }
-
-
-def _at_least(routes: pd.DataFrame, followed_days: float) -> pd.DataFrame:
-    """The routes by replication, with a lower bound for a quantile that boxes that have not arrived could change."""
-    censored = routes["unfinished"].to_numpy() > 0
-    quantiles = routes[DAYS[1:]]
-    followed = quantiles.mask(quantiles.isna() & censored[:, None], followed_days)
-    return routes.assign(**followed.cummax(axis=1))  # none is less than a smaller quantile that is known
 
 
 def _gain(difference: Difference) -> dict[str, float | None]:
