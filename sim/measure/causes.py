@@ -36,7 +36,6 @@ class Labels:
     to_come: str
     handling: tuple[str, str]  # at the origin and the destination of the leg
     crane: tuple[str, str]
-    berth: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,7 @@ class _Ledger:
         yield self._at(boxes, 0, start, "weather", a["weather_out"] - a["loaded"])
         yield from self._en_route(boxes)
         yield self._at(boxes, 2, end, "weather", b["weather_in"] - b["arrived"])
-        yield self._at(boxes, 2, end, names.berth[1], b["berthed"] - b["weather_in"])
+        yield self._at(boxes, 2, end, "berth", b["berthed"] - b["weather_in"])
         yield self._at(boxes, 2, end, "yard space", b["room"] - b["berthed"])
         yield from self._worked(boxes, 2, end, "discharge", names.crane[1], b["room"], rows["lowered"])
         yield from self._worked(boxes, 2, end, "discharge", names.handling[1], rows["lowered"], rows["landed"])
@@ -249,13 +248,13 @@ class _Ledger:
         return [
             (names.to_come, arrived),
             ("weather", weather_in),
-            (names.berth[0], berthed),
+            ("berth", berthed),
             ("yard space", room),
             (names.crane[0], discharged),
             ("vessel to fill", a["opened"]),
             ("vessel to fill", filled),
             ("weather", filled if by_unit else a["weather_again"]),
-            (names.berth[0], filled if by_unit else a["reberthed"]),
+            ("berth", filled if by_unit else a["reberthed"]),
         ]
 
     def _labels(self, service: FleetService, way: Itinerary, leg: int) -> Labels:
@@ -264,7 +263,6 @@ class _Ledger:
             "train set" if service.kind == "trains" else "vessel to come",
             ("gauge change" if gauge[0] else "handling", "gauge change" if gauge[1] else "handling"),
             ("gauge change" if gauge[0] else "crane", "gauge change" if gauge[1] else "crane"),
-            ("gauge change" if gauge[0] else "berth", "gauge change" if gauge[1] else "berth"),
         )
 
     def _changes_gauge(self, way: Itinerary, leg: int) -> bool:

@@ -281,10 +281,13 @@ class _Passed:
             berths = self.network.terminal(place).berths[kind]
             name, path = self.names.name(place), f"{self.section(place)}.{place}.berths.{kind}"
             share = self._share(place, kind)
-            for cause, key, count in (("berth", "count", berths.count), ("crane", "cranes", berths.cranes)):
+            for cause, key, count, causes in (
+                ("berth", "count", berths.count, ["berth"]),
+                ("crane", "cranes", berths.cranes, ["crane", "gauge change"]),
+            ):
                 if cause == "crane" and berths.per == "vehicle":
                     continue  # one time for the whole vehicle: it names no cranes
-                waits = share * self.waits([place], cause, "gauge change")
+                waits = share * self.waits([place], *causes)
                 what = f"one more {cause}: {name}, {kind}"
                 yield Candidate(cause, place, what, (f"{path}.{key}={count + 1}",), waits)
 

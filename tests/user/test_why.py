@@ -204,6 +204,7 @@ def test_candidates_come_from_the_scenario() -> None:
         "fleets.feeders.draught={full: 6.5 m, empty: 3 m}",
         "fleets.trains-west.train_sets=1",
         "links.hub-east-port.paths=0.5 /d",
+        "terminals.junction.berths.broad={count: 1, discharge: 40 min}",
     ]
     found = find_binding(sim.load(SMALL, set=[*FEW_SHIPS, *shallow]), 1, flow="trade", top=100, workers=1)
     changes = {row["changes"] for row in found.gains.to_dict("records")}
@@ -214,6 +215,10 @@ def test_candidates_come_from_the_scenario() -> None:
     assert ('ports.east-port.documents.time={"mean": "9.6 h"}',) in changes
     assert ("ports.east-port.berths.quay.cranes=3",) in changes
     assert ("ports.east-port.berths.quay.count=2",) not in changes  # nobody waits for the berth of the only ship
+    assert ("terminals.junction.berths.broad.count=2",) in changes
+    assert (
+        "terminals.junction.berths.standard.count=3",
+    ) not in changes  # work on a train there is no wait for a track
     assert {row["kind"] for row in found.gains.to_dict("records")} >= {
         *("vessel", "train set", "berth", "crane", "path", "documents", "depth")
     }
