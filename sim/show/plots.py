@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sim.show.style import FOOT, GREY, HEAD, INK, MODES, PALE, PALETTE, WIDTH, Sheet, route_colours
-from sim.show.tables import BUSY, number, of_route, pairs
+from sim.show.tables import BUSY, at_least, number, of_route, pairs
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -67,9 +67,9 @@ def plot_transit(result: Result) -> Figure:
 
 def plot_stages(result: Result) -> Figure:
     """Mean days of each stage of the way, stacked, one bar a route."""
-    stages = result.stages()
+    stages, summary = result.stages(), result.summary()
     panels: Panels = []
-    for pair, entries in pairs(result, result.summary()):
+    for pair, entries in pairs(result, summary):
         captions = [_caption(of_route(stages, entry)) for entry in entries]
         heights = [0.45 + 0.105 * len(lines) for lines in captions]
         told = [entry | {"caption": "\n".join(lines)} for entry, lines in zip(entries, captions, strict=True)]
@@ -77,7 +77,8 @@ def plot_stages(result: Result) -> Figure:
     sheet = Sheet(
         result,
         "Where the time goes",
-        "Mean days per box, stage by stage along the way. Below each bar: the days of its stages in order.",
+        "Mean days per box, stage by stage along the way. Below each bar: the days of its stages in order.\n"
+        + _so_far(summary),
         HEAD + _stacked(panels) + FOOT,
     )
     longest = float(np.nan_to_num(stages.groupby(["flow", "route"])["days"].sum().max())) or 1.0  # no box, no days
@@ -92,7 +93,7 @@ def plot_stages(result: Result) -> Figure:
             own = of_route(stages, entry)
             kinds = [_kind(stage) for stage in own["stage"]]
             shown |= set(kinds)
-            _bar(axes, top + 0.2, 0.26, own["days"].to_numpy(), [colours[kind] for kind in kinds])
+            _bar(axes, top + 0.2, 0.26, own["days"].to_numpy(), [colours[kind] for kind in kinds], at_least(entry))
             axes.text(0, top + 0.37, entry["caption"], size=6.5, color=GREY, va="top", linespacing=1.15)
     sheet.key([Patch(color=colour, label=kind) for kind, colour in colours.items() if kind in shown], 0.15)
     return sheet
@@ -239,7 +240,7 @@ def plot_costs(result: Result) -> Figure:
         result,
         "What it costs",
         "USD a TEU by kind. Bold: the generalised cost, which has the value of time in it. Dark line: its 95 % "
-        "interval.\nBelow: what is paid.",
+        "interval.\nBelow: what is paid. " + _so_far(costs),
         HEAD + _stacked(panels) + FOOT,
     )
     longest, highest = (float(np.nan_to_num(costs[each].max())) for each in ("generalised", "generalised_high"))
@@ -253,7 +254,8 @@ def plot_costs(result: Result) -> Figure:
                 axes.text(0, top + 0.15, _unknown(entry["cost_unknown"]), size=7.5, color=GREY, va="center")
                 continue
             parts, end = np.array([entry[kind] for kind in COSTS]), np.nan_to_num(entry["generalised_high"])
-            _bar(axes, top + 0.15, 0.24, parts, list(COSTS.values()), ",.0f", min(float(end), limit))
+            colours = list(COSTS.values())
+            _bar(axes, top + 0.15, 0.24, parts, colours, at_least(entry), ",.0f", min(float(end), limit))
             if math.isfinite(entry["generalised_low"]):
                 ends = [entry["generalised_low"], entry["generalised_high"]]
                 axes.plot(ends, [top + 0.15] * 2, color=INK, linewidth=1)
@@ -326,15 +328,17 @@ def plot_trade_off(result: Result) -> Figure:
         for entry in sorted(entries, key=lambda entry: -entry["wtw"]):
             colour, spot = colours[entry["route"]], (entry["days"], entry["cost"])
             axes.scatter(*spot, LARGEST_KG * entry["wtw"] / most, colour, alpha=0.35, linewidth=0)
-            axes.plot(*spot, "o", color=colour, markersize=3.5)
+            axes.plot(*spot, ">" if at_least(entry) else "o", color=colour, markersize=4 if at_least(entry) else 3.5)
             if math.isfinite(entry["days_low"]):
                 axes.plot([entry["days_low"], entry["days_high"]], [entry["cost"]] * 2, color=colour, linewidth=1.4)
         for line, entry in enumerate(entries):
             axes.text(
                 0.99, 0.98 - 0.075 * line, f"{entry['wtw']:,.0f} kg", size=7.5, ha="right", va="top", weight="bold",
                 color=colours[entry["route"]], transform=axes.transAxes,
+                bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.5},
             )  # fmt: skip
-        axes.set_xlabel("mean transit time, days", size=8, color=INK)
+        bounds = "; ▸: at least" if any(map(at_least, entries)) else ""
+        axes.set_xlabel(f"mean transit time, days{bounds}", size=8, color=INK)
         axes.set_ylabel("USD a TEU", size=8, color=INK)
     handles = [
         Line2D([], [], color=colours[route], marker="o", linestyle="", label=result.atlas.route(route))
@@ -437,13 +441,27 @@ def _ridge(axes: Axes, top: float, entry: Mapping[Any, Any], transit: pd.DataFra
     axes.text(1.02, top + 0.29, figures, size=7.5, color=INK, va="center", transform=axes.get_yaxis_transform())
 
 
+def _so_far(routes: pd.DataFrame) -> str:
+    """What the mark of a lower bound means, if there is one."""
+    return "≥: with the days so far of boxes that had not arrived." if (routes["unfinished"] > 0).any() else ""
+
+
 def _bar(
-    axes: Axes, y: float, height: float, parts: np.ndarray, colours: list[str], form: str = ".1f", beyond: float = 0.0
+    axes: Axes,
+    y: float,
+    height: float,
+    parts: np.ndarray,
+    colours: list[str],
+    bound: str = "",
+    form: str = ".1f",
+    beyond: float = 0.0,
 ) -> None:
-    """Stacked from left to right, with the sum at its end, or `beyond` it."""
+    """Stacked from left to right, with the sum at its end, or `beyond` it. bound: stands before it."""
     starts = np.concatenate([[0.0], np.cumsum(parts)])
     axes.barh(np.full(len(parts), y), parts, height, starts[:-1], color=colours, edgecolor="white", linewidth=0.8)
-    axes.text(max(starts[-1], beyond), y, f" {starts[-1]:{form}}", size=8.5, weight="bold", color=INK, va="center")
+    axes.text(
+        max(starts[-1], beyond), y, f" {bound}{starts[-1]:{form}}", size=8.5, weight="bold", color=INK, va="center"
+    )
 
 
 def _caption(stages: pd.DataFrame) -> list[str]:

@@ -69,6 +69,11 @@ def pairs(result: Result, summary: pd.DataFrame) -> Iterator[tuple[str, list[dic
         yield f"{result.atlas.name(str(origin))} → {result.atlas.name(str(destination))}", rows
 
 
+def at_least(row: Mapping[Any, Any]) -> str:
+    """What stands before days that are a lower bound: with the days so far of boxes that have not arrived."""
+    return "≥" if row["unfinished"] > 0 else ""
+
+
 def of_route(frame: pd.DataFrame, row: Mapping[Any, Any]) -> pd.DataFrame:
     """The rows of `frame` for the flow and route of `row`."""
     found: pd.DataFrame = frame[(frame["flow"] == row["flow"]) & (frame["route"] == row["route"])]
@@ -170,7 +175,7 @@ def _costs_columns(width: int, *, show_header: bool) -> Table:
 
 
 def _costs(row: Mapping[Any, Any]) -> list[Text]:
-    bound = "≥" if row["unfinished"] > 0 else ""
+    bound = at_least(row)
     return [
         Text(row["label"]),
         Text(number(row["cost"], ",.0f")),

@@ -337,6 +337,16 @@ def test_plots_without_intervals_flows_or_quantiles(result: Result) -> None:
         plot(without(result, **nothing))
 
 
+def test_plots_mark_days_that_are_a_lower_bound(result: Result) -> None:
+    routes, bounds = result.frames["routes"], {plot_stages: "≥", plot_costs: "≥", plot_trade_off: "▸"}
+    for unfinished in (0, 1):
+        figures = {plot: plot(without(result, routes=routes.assign(unfinished=unfinished))) for plot in bounds}
+        marked = {plot: mark in words(figures[plot]) for plot, mark in bounds.items()}
+        assert set(marked.values()) == {unfinished > 0}
+        dots = {line.get_marker() for axes in figures[plot_trade_off].axes for line in axes.lines} & {"o", ">"}
+        assert dots == {">" if unfinished else "o"}
+
+
 def test_differences_are_drawn_hollow_where_not_separated(comparison: Comparison, figures: dict[Any, Figure]) -> None:
     figure = figures[plot_differences]
     assert [axes.get_xlabel() for axes in figure.axes] == ["mean, days", "P90, days", "within promise, % points"]
