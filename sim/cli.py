@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from sim._version import __version__, compiled
+from sim.show.shell import RESULTS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -197,7 +198,7 @@ takes_workers = click.option("--workers", type=click.IntRange(1), help="Processe
 def takes_folder(help: str) -> Callable[[Command], Command]:
     """Where results are saved."""
     folder = click.Path(file_okay=False, path_type=Path)
-    return click.option("--out", type=folder, default="results", show_default=True, help=help)
+    return click.option("--out", type=folder, default=RESULTS, show_default=True, help=help)
 
 
 def simulates(command: Command) -> Command:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from sim.cli import FailedRuns, print_json, prints_json, stopping, unhurried
-from sim.sweep_commands import SweepStopped, goes_on, ledger_errors, same_command, takes_out
+from sim.show.shell import in_shell
+from sim.sweep_commands import SweepStopped, goes_on, ledger_errors, takes_out
 
 
 @click.command()
@@ -36,7 +37,7 @@ def optimise(
 
     plan = read_optimisation(file, sim.library())
     folder, console = out / f"optimise-{plan.sweep.name}", terminal()
-    command = same_command("optimise", file, out)
+    command = in_shell("optimise", file, out)
     with ledger_errors():
         if dry_run:
             found = estimate(plan, folder, workers)

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from sim.cli import FailedRuns, print_json, prints_json, stopping, unhurried
-from sim.sweep_commands import SweepStopped, goes_on, ledger_errors, same_command, takes_out
+from sim.show.shell import in_shell
+from sim.sweep_commands import SweepStopped, goes_on, ledger_errors, takes_out
 
 
 @click.command()
@@ -32,7 +33,7 @@ def sensitivity(file: str, workers: int | None, scheduler: str | None, again: bo
 
     plan = read_sweep(file, sim.library())
     folder, console = out / plan.name, terminal()
-    command, ledgers = same_command("sensitivity", file, out), [folder / stage for stage in KINDS]
+    command, ledgers = in_shell("sensitivity", file, out), [folder / stage for stage in KINDS]
     with ledger_errors(), goes_on(command, *ledgers):
         found = study(
             plan, folder, workers=workers, scheduler=scheduler, again=again, progress=progress, on_stop=stopping

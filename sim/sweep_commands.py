@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from sim.cli import BadScenario, FailedRuns, Stopped, print_json, prints_json, stopping, unhurried
-
-RESULTS = Path("results")
+from sim.show.shell import RESULTS, goes_on_with
 
 takes_out = click.option(
     "--out",
@@ -21,11 +20,6 @@ takes_out = click.option(
     show_default=True,
     help="Folder for the results; each sweep has its own in it.",
 )
-
-
-def same_command(name: str, file: str, out: Path) -> str:
-    """What goes on with a study that was stopped."""
-    return f"corridor {name} {file}" + ("" if out == RESULTS else f" --out {out}")
 
 
 class SweepGroup(click.Group):
@@ -131,12 +125,11 @@ def rescue(target: Path, to: Path | None, out: Path) -> None:
         runs = copy(folder, copied)
         with reading(copied) as ledger:
             about = ledger.about()
-    further = {
-        "sweep": f"go on with: corridor sweep resume {copied}",
-        "optimise": f"go on with: corridor optimise {about['file']} --out {copied.parent}",
-        "sensitivity": f"move them to {folder}{os.sep} and go on with: corridor sensitivity {about['file']}",
-    }
-    click.echo(f"{runs} runs are in {copied}{os.sep}; {further[maker(about)]}", err=True)
+    made_by, move, there = maker(about), "", copied
+    if made_by == "sensitivity":  # its other stages are beside the damaged one
+        move, there = f"move them to {folder}{os.sep} and ", folder
+    again = goes_on_with(made_by, about["file"], there)
+    click.echo(f"{runs} runs are in {copied}{os.sep}; {move}go on with: {again}", err=True)
 
 
 @sweep.command()
@@ -218,6 +211,7 @@ def start(
     from sim.sweeps.sensitivity import KINDS, indices
 
     plan, console = read_sweep(file, sim.library()), terminal()
+    command = goes_on_with("sweep", file, folder)
     with ledger_errors():
         if replications is not None:
             plan = replicated(plan, replications)
@@ -227,7 +221,7 @@ def start(
             return
         if (folder / "run.json").exists():  # the next run of that scenario would replace the folder with its ledger
             raise click.UsageError(f"{folder}{os.sep} holds the results of a scenario; give another --out")
-        with goes_on(f"corridor sweep resume {folder}", folder), progress(plan.title, rate=True) as on_done:
+        with goes_on(command, folder), progress(plan.title, rate=True) as on_done:
             interrupted = run_sweep(
                 plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping
             )
@@ -245,7 +239,7 @@ def start(
     else:
         console.print(table(result, console.width))
     if interrupted:
-        raise SweepStopped(f"corridor sweep resume {folder}", folder)
+        raise SweepStopped(command, folder)
     if len(result.failures):
         first = result.failures.iloc[0]
         raise FailedRuns(f"{len(result.failures)} runs gave no result; the first: {first['error']}")
@@ -304,10 +298,10 @@ def about_of(folder: Path, *commands: str) -> dict[str, Any]:
 
     with ledger_errors(), reading(folder) as ledger:
         about = ledger.about()
-    if (command := maker(about)) not in commands:
+    if (made_by := maker(about)) not in commands:
         what = {"optimise": "an optimisation", "sensitivity": "a stage of a study of sensitivity", "sweep": "a sweep"}
-        other = f"corridor {command} {about['file']} goes on with it, and writes its tables and its page"
-        raise click.UsageError(f"{folder}{os.sep} holds {what[command]}: {other}")
+        other = f"{goes_on_with(made_by, about['file'], folder)} goes on with it, and writes its tables and its page"
+        raise click.UsageError(f"{folder}{os.sep} holds {what[made_by]}: {other}")
     return about
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from sim.scenario.sources import shares_of_each
 from sim.show.progress import remaining
+from sim.show.shell import RESULTS, goes_on_with, in_shell
 from sim.show.tables import plain_table
 from sim.sweeps.effects import Interval, effects, level_text
 from sim.sweeps.outcomes import unit_of, why_unknown
@@ -69,18 +70,15 @@ def status_lines(found: Mapping[str, Any], folder: Path) -> list[str]:
         f"{found['sweep']}: {found['ok']:,} of {found['runs']:,} runs done, {found['failed']:,} failed, "
         f"{found['timed out']:,} took too long, {found['missing']:,} missing"
     ]
+    again = goes_on_with(found["command"], found["file"], folder)
     if found["missing"] and found["pace"]:
         left = f"about {remaining(found['missing'] / found['pace'])} left"
         lines.append(f"  {60 * found['pace']:.3g} runs a minute, {left}; the last one ended {found['last']}")
     elif found["missing"]:
         ended = f"the last run ended {found['last']}" if found["last"] else "no run has ended yet"
-        ours = found["command"] == "sweep"
-        again = f"sweep resume {folder}" if ours else f"{found['command']} {found['file']}"
-        lines.append(f"  {ended}; if it is not running, go on with: corridor {again}")
+        lines.append(f"  {ended}; if it is not running, go on with: {again}")
     elif found["command"] == "optimise":
-        lines.append(
-            f"  a search asks for runs as it goes: corridor optimise {found['file']} goes on, or shows what came of it"
-        )
+        lines.append(f"  a search asks for runs as it goes: {again} goes on, or shows what came of it")
     return lines + [f"  {count} × {name}: {error}" for name, error, count in found["errors"]]
 
 
@@ -382,21 +380,22 @@ def _separated(result: SweepResult) -> str:
 
 
 def _advice(result: SweepResult) -> str:
-    file, name = result.about["file"], result.name
+    file, name, out = result.about["file"], result.name, RESULTS
     call = f'sim.sweep("{file}")'
-    if result.folder is not None and result.folder.parent != Path("results"):  # not where commands look for it
-        out = result.folder.parent
-        file, name, call = f"{file} --out {out}", str(result.folder), f'sim.sweep("{file}", out="{out}")'
+    if result.folder is not None and result.folder.parent != RESULTS:  # not where commands look for it
+        out, name = result.folder.parent, str(result.folder)
+        call = f'sim.sweep("{file}", out="{out}")'
+    more = in_shell("sweep", file, out)
     spread = (
-        [f'- Where in these ranges it fails: `corridor sweep discover {name} --fails "{_some(result)} > …"`.']
+        [f'- Where in these ranges it fails: `{in_shell("sweep discover", name)} --fails "{_some(result)} > …"`.']
         if result.design == "latin-hypercube" and result.outcomes
         else []
     )
     return "\n".join(
         [
             *spread,
-            f"- Narrower intervals: `corridor sweep {file} -n {2 * _most(result)}` adds replications to these.",
-            f'- Other figures of the same runs: `corridor sweep plot {name} --outcome "transit.mean"`.',
+            f"- Narrower intervals: `{more} -n {2 * _most(result)}` adds replications to these.",
+            f'- Other figures of the same runs: `{in_shell("sweep plot", name)} --outcome "transit.mean"`.',
             f"- From Python: `{call}` gives these tables as frames, with a method for each plot.",
         ]
     )

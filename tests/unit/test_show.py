@@ -38,6 +38,7 @@ from sim.show.plots import (
 )
 from sim.show.progress import progress, remaining
 from sim.show.save import save, save_comparison
+from sim.show.shell import goes_on_with
 from sim.show.style import MODES, PALETTE, route_colours, write
 from sim.show.tables import differences_table, facilities_table, number, pairs, preview_table, routes_table, span
 from sim.show.views import view, view_comparison
@@ -533,3 +534,18 @@ def test_the_key_of_stages_has_room_for_all_modes(monkeypatch: pytest.MonkeyPatc
     (key,) = figure.legends
     assert [text.get_text() for text in key.get_texts()] == [*plots.MOVING, *plots.STANDING]
     assert key.get_window_extent().x1 < figure.bbox.x1
+
+
+@pytest.mark.parametrize(
+    ("maker", "folder", "told"),
+    [
+        ("sweep", "results/ships", "corridor sweep resume results/ships"),
+        ("sweep", "my sweeps/ships", "corridor sweep resume 'my sweeps/ships'"),
+        ("optimise", "results/optimise-ships", "corridor optimise 'my ships.yaml'"),
+        ("optimise", "mine/optimise-ships", "corridor optimise 'my ships.yaml' --out mine"),
+        ("sensitivity", "results/sensitivity-ships/screening", "corridor sensitivity 'my ships.yaml'"),
+        ("sensitivity", "mine/sensitivity-ships/screening", "corridor sensitivity 'my ships.yaml' --out mine"),
+    ],
+)
+def test_the_command_that_goes_on_names_its_folder(maker: str, folder: str, told: str) -> None:
+    assert goes_on_with(maker, "my ships.yaml", Path(folder)) == told
