@@ -167,7 +167,8 @@ def plot_heat_map(
         f"{why_unknown(outcome)}.\n{reading}",
         HEAD + (0.35 if mark is not None else 0.1) + height + 0.6 + FOOT,
     )  # fmt: skip
-    left = 0.45 + 0.075 * max(len(name) for name, _ in second.parts) + 0.2
+    label, of_colours = (wrap(text, int(height / 0.07)) for text in (second.label, _short(outcome)))
+    left = 0.5 + 0.15 * len(label) + 0.075 * max(len(name) for name, _ in second.parts)
     panel = sheet.panel(left, FOOT + 0.5, WIDTH - left - 1.3, height)
     panel.set_facecolor(PALE)
     image = panel.pcolormesh(np.ma.masked_invalid(values), cmap="YlOrBr", edgecolors="white", linewidth=1.5)
@@ -180,7 +181,7 @@ def plot_heat_map(
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
     panel.set_xlabel(first.label, size=8.5, color=INK)
-    panel.set_ylabel(second.label, size=8.5, color=INK)
+    panel.set_ylabel("\n".join(label), size=8.5, color=INK)
     for row, cells in enumerate(means):
         for column, cell in enumerate(cells):
             shade = float(np.asarray(image.norm(np.array(cell.value)))) if cell.known else 0.0
@@ -192,7 +193,7 @@ def plot_heat_map(
         _key(sheet, [Line2D([], [], color="#0072B2", linewidth=2.5, label=_line(outcome, mark))])
     if len(np.unique(values[np.isfinite(values)])) > 1:
         bar = sheet.panel(WIDTH - 0.95, FOOT + 0.5, 0.14, height)
-        sheet.colorbar(image, cax=bar).set_label(_short(outcome), size=8.5)
+        sheet.colorbar(image, cax=bar).set_label("\n".join(of_colours), size=8.5)
     return sheet
 
 
