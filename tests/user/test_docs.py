@@ -148,7 +148,7 @@ def test_the_published_discovery_is_that_of_its_file_and_of_its_page() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_on_the_pages_run(library: Path, shell: Shell, command: str) -> None:
-    if re.match(r"corridor (run|compare|why|binding|promise)", command):
+    if re.match(r"corridor (run|compare|why|binding|promise|cost)", command):
         command = re.sub(r" (-n|--max) \d+", "", command) + SHORT + (" --max 2" if "--until" in command else "")
     if re.match(r"corridor optimise (?!.*--dry-run)", command):
         command += " --dry-run"
