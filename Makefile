@@ -2,6 +2,8 @@
 # make test    run the tests
 # make verify  compare queues with theory and try out the intervals at length: writes results/verification.md, takes minutes
 # make evidence  compare the scenarios with what was observed: writes results/evidence.md, takes minutes
+# make studies  do the published sweeps, searches and the study of sensitivity anew, in results/, and the pictures of
+#               the README: takes a quarter of an hour
 # make fast    install the program with its model compiled: .venv-fast/bin/corridor, the same numbers in less time
 # make bench   time the program against others: writes results/benchmark.md
 # Each makes its virtual environment first, from a hashed lock: .venv, or .venv-fast and benchmarks/.venv for the last
@@ -12,9 +14,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 FAST   := .venv-fast
 BENCH  := benchmarks/.venv
+STUDIES := feeders-sea-level discovery-feeders-sea-level optimise-fifteen-days optimise-twenty-five-days sensitivity-15-days
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test verify fast bench bench-lock lint lock schema docs evidence clean
+.PHONY: demo test verify fast bench bench-lock lint lock schema docs evidence studies clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/project
@@ -65,6 +68,19 @@ docs: schema
 evidence: $(VENV)/project
 	$(BIN)/corridor evidence
 	cp results/evidence.png docs/img/evidence.png
+
+# They begin anew: runs of another version of the model are not mixed with new ones.
+studies: $(VENV)/project
+	rm -rf $(STUDIES:%=results/%)
+	$(BIN)/corridor sweep scenarios/sweeps/feeders-sea-level.yaml
+	$(BIN)/corridor sweep scenarios/sweeps/discovery-feeders-sea-level.yaml
+	$(BIN)/corridor sweep discover discovery-feeders-sea-level --fails "transit.p90[xian-poti/middle-poti] > 30 d"
+	$(BIN)/corridor optimise scenarios/optimise/fifteen-days.yaml
+	$(BIN)/corridor optimise scenarios/optimise/twenty-five-days.yaml
+	$(BIN)/corridor sensitivity scenarios/sweeps/sensitivity-15-days.yaml
+	$(BIN)/corridor compare scenarios/baseline-2024.yaml
+	cp results/feeders-sea-level/plots/response-transit-p90-xian-poti-middle-poti.png docs/img/sweep.png
+	cp results/baseline-2024/plots/transit.png docs/img/transit.png
 
 clean:
 	rm -rf $(VENV) $(FAST) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
