@@ -726,7 +726,7 @@ def asked(
     """What the options of `simulates` or `studies` ask for, to be saved in `out`/<scenario><part>. What can be wrong
     with the command line, the scenarios, the folders and the study becomes a message and an exit code."""
     from sim.network import load_all
-    from sim.show.save import check_folder
+    from sim.show.save import check_folder, differences_folder
     from sim.study import MOST, BadStudyError, StudyError, check_memory
 
     if most is not None and not until:
@@ -737,6 +737,8 @@ def asked(
         raise click.UsageError("Two of the scenarios have the same name, and their results would share a folder.")
     for scenario in scenarios:
         check_folder(out / f"{scenario.name}{part}")
+    if len(scenarios) > 1:
+        check_folder(differences_folder([scenario.name for scenario in scenarios], out))
     how = {"replications": replications, "until": until, "most": most or MOST, "workers": workers}
     study = Study(scenarios, networks, out, how)
     try:

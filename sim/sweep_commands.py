@@ -84,7 +84,7 @@ def resume(target: Path, workers: int | None, scheduler: str | None, again: bool
     file = Path(about["file"])
     if not file.is_file() and not file.is_absolute():  # it was begun elsewhere, with its results beside it
         file = folder.parent.parent / file
-    start(str(file), folder, False, about["replications"], workers, scheduler, again, as_json)
+    start(str(file), folder, False, about["given"], workers, scheduler, again, as_json)
 
 
 @sweep.command()
@@ -219,8 +219,6 @@ def start(
             found = estimate(plan, folder, workers)
             print_json(found) if as_json else console.print(dry_table(plan, found))
             return
-        if (folder / "run.json").exists():  # the next run of that scenario would replace the folder with its ledger
-            raise click.UsageError(f"{folder}{os.sep} holds the results of a scenario; give another --out")
         with goes_on(command, folder), progress(plan.title, rate=True) as on_done:
             interrupted = run_sweep(
                 plan, folder, workers=workers, scheduler=scheduler, again=again, on_done=on_done, on_stop=stopping

@@ -210,6 +210,9 @@ def _faults_of(details: ErrorDetails, path: Path, here: list[Kind], top: type[Bl
                 _beside_words(Fault((*path, *f.path), f.message, f.at, f.suggestion), path, here) for f in cause.faults
             ]
     found = details["input"]
+    if details["type"] == "too_short" and not found:
+        least = details["ctx"]["min_length"]
+        return [Fault(path, f"found nothing, where {least} {'entry' if least == 1 else 'entries'} or more are due")]
     if details["loc"][-1] == "[key]":
         return [Fault(path, f'found the key "{found}", where {ID} is due', at="key", suggestion=_as_id(found))]
     near = nearest(found, _words(here)) if isinstance(found, str) else None

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from sim.show.shell import found_as, in_shell
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, write
 from sim.show.sweeps import how_sure, scenarios_of
 from sim.show.tables import plain_table
@@ -189,7 +190,9 @@ def _page(found: Discovery) -> Iterator[str]:
         "in the box, density the share of its points that fail. “May be chance” is how often points without order "
         "would set such a limit. Factors that are not named have no limit that is surer than chance."
     )
-    yield f'Made by `corridor sweep discover {cases.result.name} --fails "{cases.condition.text}"`.'
+    assert cases.result.folder is not None
+    command = in_shell("sweep discover", found_as(cases.result.folder))
+    yield f'Made by `{command} --fails "{cases.condition.text}"`.'
 
 
 def _varied(factor: Varied) -> str:

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -130,9 +130,9 @@ def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal
 
 
 def save_comparison(comparison: Comparison, out: Path) -> Path:
-    """Write the differences between scenarios to `out`/<first>-vs-<others>, and return that folder."""
-    first, *others = (result.scenario for result in comparison.results)
-    target = out / f"{first}-vs-{'-'.join(others)}"[:100]
+    """Write the differences between scenarios to their folder in `out`, and return that."""
+    names = [result.scenario for result in comparison.results]
+    target = differences_folder(names, out)
     with _whole(target) as folder:
         _frame(comparison.differences(), folder / "differences")
         _json(comparison.to_json(), folder / "summary.json")
@@ -144,8 +144,13 @@ def save_comparison(comparison: Comparison, out: Path) -> Path:
             "summary.json": "the scenarios and their differences",
             RECORD: "seed, versions, replications, start and end of the runs",
         }
-        _readme(folder, f"Difference to {comparison.base.title}", ", ".join(others), listed)
+        _readme(folder, f"Difference to {comparison.base.title}", ", ".join(names[1:]), listed)
     return target
+
+
+def differences_folder(names: Sequence[str], out: Path) -> Path:
+    """`out`/<first>-vs-<others>."""
+    return out / f"{names[0]}-vs-{'-'.join(names[1:])}"[:100]
 
 
 def save_part(

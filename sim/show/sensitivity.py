@@ -19,7 +19,7 @@ from sim.show.sweeps import how_sure, records, unsound
 from sim.show.tables import number, plain_table
 from sim.sweeps.outcomes import describe
 from sim.sweeps.points import REALISATION
-from sim.sweeps.sensitivity import CHANCE, CLEAR, LIKELY, WITHIN, indices, left_out
+from sim.sweeps.sensitivity import CHANCE, CLEAR, LIKELY, WITHIN, indices, left_out, too_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sim.sweeps import SweepResult
     from sim.sweeps.sensitivity import Study
 
+UNKNOWN_OUTCOME = "unknown in too many runs"
 COLOURS = {CLEAR: PALETTE[0], LIKELY: PALETTE[5], WITHIN: PALE, CHANCE: GREY}
 ACROSS, LABEL, GAP, LINE = 3, 2.75, 0.3, 0.2  # panels side by side; inches: labels, between panels, a row
 SHOWN = 14  # factors in a plot of effects
@@ -58,7 +59,7 @@ def indices_table(result: SweepResult, width: int = 120, table: pd.DataFrame | N
 
 
 def _effects_table(rows: pd.DataFrame, width: int) -> RenderableType:
-    shown = rows[rows["standing"] != WITHIN].sort_values("mu_star", ascending=False, kind="stable")
+    shown = rows[rows["standing"].isin((CLEAR, LIKELY, CHANCE))].sort_values("mu_star", ascending=False, kind="stable")
     table = plain_table(
         Column("factor", width=max(24, width - 58)), Column("effect", justify="right"),
         Column("95 % interval", justify="right"), Column("sigma", justify="right"), Column(""),
@@ -132,9 +133,7 @@ def plot_indices(result: SweepResult, table: pd.DataFrame | None = None) -> Shee
 def _silent(rows: pd.DataFrame, column: str) -> str:
     """Why there is nothing to show of an outcome, if there is nothing."""
     if not rows[column].fillna(0).any():
-        return (
-            "unknown in too many runs" if rows["used"].iloc[0] < rows["drawn"].iloc[0] / 2 else "the same in all runs"
-        )
+        return UNKNOWN_OUTCOME if too_few(rows["used"].iloc[0], rows["drawn"].iloc[0]) else "the same in all runs"
     return ""
 
 
@@ -256,9 +255,13 @@ def _page(study: Study) -> Iterator[str]:
     yield from effects_in_words(screening, study.effects)
     yield "\n![Effects against chance](screening.png)\n"
     yield EFFECTS_READING.replace("\n", " ")
-    yield "\n| factor | range | " + " | ".join(describe(o) for o in screening.outcomes) + " |"
-    yield "|---|---|" + "---:|" * len(screening.outcomes)
-    yield from _effects_rows(screening, study)
+    several = study.effects.groupby("scenario", sort=False)
+    for scenario, effects in several:
+        if several.ngroups > 1:
+            yield f"\n{scenario}:"
+        yield "\n| factor | range | " + " | ".join(describe(o) for o in screening.outcomes) + " |"
+        yield "|---|---|" + "---:|" * len(screening.outcomes)
+        yield from _effects_rows(screening, effects)
     yield "\nIn bold: above chance; plain: likely above; in brackets: within chance."
     yield "\n## What was left out\n"
     yield from _left_out_words(study)
@@ -281,7 +284,8 @@ def shares_in_words(result: SweepResult, table: pd.DataFrame) -> Iterator[str]:
         head = f"- **{describe(outcome)}**" + (f", {scenario}" if several else "")
         known = rows.dropna(subset=["st"])
         if known.empty:
-            yield f"{head}: the same in nearly all runs; no number decides it."
+            why = _silent(rows, "st")
+            yield f"{head}: {why if why == UNKNOWN_OUTCOME else 'the same in nearly all runs; no number decides it'}."
             continue
         low, high = np.quantile(runs, (0.05, 0.95))
         found = known[known["factor"] != REALISATION].sort_values("st", ascending=False, kind="stable")
@@ -310,20 +314,23 @@ def effects_in_words(result: SweepResult, table: pd.DataFrame) -> Iterator[str]:
     """How many factors have more effect than chance, outcome by outcome."""
     several = len(set(table["scenario"])) > 1
     for scenario, outcome, rows in _outcomes(table):
+        head = f"- {describe(outcome)}" + (f", {scenario}" if several else "")
+        if said := _silent(rows, "mu_star"):
+            yield f"{head}: {said}."
+            continue
         count = rows["standing"].value_counts()
         chance = rows.iloc[-1]
         interval = f"{number(chance['mu_star_low'], '.3g')}–{number(chance['mu_star_high'], '.3g')}"
         yield (
-            f"- {describe(outcome)}" + (f", {scenario}" if several else "") + f": {count.get(CLEAR, 0)} factors above "
+            f"{head}: {count.get(CLEAR, 0)} factors above "
             f"chance, {count.get(LIKELY, 0)} likely above, {count.get(WITHIN, 0)} within it. Chance: "
             f"{number(chance['mu_star'], '.3g')} {chance['unit']} ({interval})."
         )
 
 
-def _effects_rows(screening: SweepResult, study: Study) -> Iterator[str]:
-    """The rows of the table of factors that have more effect than chance on any outcome."""
+def _effects_rows(screening: SweepResult, effects: pd.DataFrame) -> Iterator[str]:
+    """The rows of the table of factors that have more effect than chance on any outcome of one scenario."""
     known = {factor.name: factor for factor in screening.factors}
-    effects = study.effects[study.effects["scenario"] == study.effects["scenario"].iloc[0]]
     alive = effects[effects["standing"].isin((CLEAR, LIKELY))]["factor"].unique()
     for name in [*_order(effects, "over_chance", len(known)), REALISATION]:
         if name not in alive and name != REALISATION:
@@ -387,7 +394,7 @@ def _order(table: pd.DataFrame, column: str, most: int) -> Sequence[str]:
 
 def _sign(row: Mapping[Any, Any]) -> str:
     """The direction of an effect; none for chance."""
-    if row["factor"] == REALISATION or not row["mu_star"]:
+    if row["factor"] == REALISATION or not row["mu_star"] > 0:
         return ""
     steady = abs(row["mu"]) >= STEADY * row["mu_star"]
     return ("+" if row["mu"] > 0 else "−") if steady else "±"

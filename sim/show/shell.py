@@ -11,6 +11,11 @@ def in_shell(name: str, target: str | Path, out: Path = RESULTS) -> str:
     return f"corridor {name} {shlex.quote(str(target))}" + ("" if out == RESULTS else f" --out {shlex.quote(str(out))}")
 
 
+def found_as(folder: Path) -> Path:
+    """How commands find a study: by its name where they look for it, else by its folder."""
+    return Path(folder.name) if folder.parent == RESULTS else folder
+
+
 def goes_on_with(maker: str, file: str, folder: Path) -> str:
     """What goes on with the study of `file` whose ledger is in `folder`. maker: the command that began it."""
     if maker == "sweep":

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from sim.scenario.sources import shares_of_each
 from sim.show.progress import remaining
-from sim.show.shell import RESULTS, goes_on_with, in_shell
+from sim.show.shell import RESULTS, found_as, goes_on_with, in_shell
 from sim.show.tables import plain_table
 from sim.sweeps.effects import Interval, effects, level_text
 from sim.sweeps.outcomes import unit_of, why_unknown
@@ -121,8 +121,18 @@ def sweep_table(result: SweepResult, width: int = 120) -> RenderableType:
     parts += [Text(line) for line in _left_out(result, len(rows), sum(map(len, groups[TABLES_SHOWN:])))]
     if whys := _why_unknown(frame, list(chain.from_iterable(groups[:TABLES_SHOWN]))):
         parts.append(Text(f"Unknown: {whys}."))
+    parts += [Text(f"NOT REACHED: {line}", style="yellow") for line in _unmet(result)]
     parts += [Text(line, style="dim") for line in how_sure(result)]
     return Group(*parts)
+
+
+def _unmet(result: SweepResult) -> list[str]:
+    """The targets of `until` that some points do not reach."""
+    most, count = result.about["most"], len(result.points)
+    return [
+        f"{text} with at most {most} replications, at {len(missed)} of {count} points"
+        for text, missed in result.about.get("unmet", {}).items()
+    ]
 
 
 def told(cell: Interval) -> str:
@@ -190,6 +200,7 @@ def sweep_json(result: SweepResult) -> Iterator[str]:
         "design": result.design,
         "factors": [vars(factor) | {"levels": list(factor.levels)} for factor in result.factors],
         "unsound": result.about.get("unsound", {}),
+        "unmet": result.about.get("unmet", {}),
         "failures": records(result.failures),
         "interrupted": result.interrupted,
     }
@@ -319,6 +330,7 @@ def _runs(result: SweepResult) -> str:
     ]
     if len(counts) < len(result.points) or result.interrupted:
         lines.append(f"**Not complete**: {len(result.points) - len(counts):,} points have no run yet.")
+    lines += [f"**Not reached**: {line}." for line in _unmet(result)]
     if len(result.failures):
         lines.append(f"**{len(result.failures):,} runs gave no result** and have no part in the means:\n")
         errors = Counter(zip(result.failures["status"], result.failures["error"], strict=True))
@@ -380,12 +392,11 @@ def _separated(result: SweepResult) -> str:
 
 
 def _advice(result: SweepResult) -> str:
-    file, name, out = result.about["file"], result.name, RESULTS
-    call = f'sim.sweep("{file}")'
-    if result.folder is not None and result.folder.parent != RESULTS:  # not where commands look for it
-        out, name = result.folder.parent, str(result.folder)
-        call = f'sim.sweep("{file}", out="{out}")'
-    more = in_shell("sweep", file, out)
+    file, folder = result.about["file"], result.folder or RESULTS / result.name
+    name, out = found_as(folder), folder.parent
+    call = f'sim.sweep("{file}")' if out == RESULTS else f'sim.sweep("{file}", out="{out}")'
+    more = f"`{in_shell('sweep', file, out)} -n {2 * _most(result)}` adds replications to these"
+    narrower = [] if result.design in ("morris", "sobol") else [f"- Narrower intervals: {more}."]  # they choose them
     spread = (
         [f'- Where in these ranges it fails: `{in_shell("sweep discover", name)} --fails "{_some(result)} > …"`.']
         if result.design == "latin-hypercube" and result.outcomes
@@ -394,7 +405,7 @@ def _advice(result: SweepResult) -> str:
     return "\n".join(
         [
             *spread,
-            f"- Narrower intervals: `{more} -n {2 * _most(result)}` adds replications to these.",
+            *narrower,
             f'- Other figures of the same runs: `{in_shell("sweep plot", name)} --outcome "transit.mean"`.',
             f"- From Python: `{call}` gives these tables as frames, with a method for each plot.",
         ]

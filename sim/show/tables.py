@@ -501,7 +501,8 @@ def _with_censoring(row: Mapping[Any, Any]) -> Text:
 
 def _target(found: Precision) -> Text:
     """What became of a target of the study."""
-    percent = "late" in found.target.split("±")[0] or "within" in found.target.split("±")[0]
+    figure = found.target.partition("±")[0].partition("[")[0]
+    percent = "late" in figure or "within" in figure
     scale, unit = (100, "% points") if percent else (1, "days")
     where = f"{found.flow}/{found.route}"
     if found.half_width is None:

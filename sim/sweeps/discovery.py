@@ -8,6 +8,7 @@ doi:10.1016/j.techfore.2009.08.002), and a box that shuffled failures give as we
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -133,6 +134,8 @@ def read_cases(folder: Path, text: str) -> Cases:
         figures.append("unfinished" + condition.figure[condition.figure.index("[") :])
     result = read_results(folder, figures)
     missing = [figure for figure in figures if figure not in result.outcomes]
+    if missing and not known.outcomes:
+        raise BadStudyError(f"no run of {known.name} gave a result")
     if missing:
         raise BadStudyError(f'"{missing[0]}" is no figure of {known.name}, as is {", ".join(known.outcomes[:4])}')
     return cases_of(result, condition)
@@ -171,7 +174,9 @@ def read_condition(text: str) -> Condition:
 def _in_unit(raw: str, unit: str, text: str) -> float:
     amount, _, own = raw.partition(" ") if not raw.endswith("%") else (raw[:-1].strip(), "", "%")
     try:
-        if own.strip() == unit:
+        if not math.isfinite(float(amount)):
+            raise UnitError("no limit")
+        if own.strip() == unit or (not own and unit not in DIMENSION_OF):
             return float(amount)
         value, given = number(raw)
         if DIMENSION_OF[given] == DIMENSION_OF[unit]:

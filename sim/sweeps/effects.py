@@ -242,11 +242,14 @@ def _groups(levels: Floats) -> tuple[tuple[tuple[str, float], ...], tuple[int, .
         return (), tuple(-1 for _ in levels)
     edges = np.unique(np.quantile(levels[known], np.linspace(0, 1, count + 1)))
     at = np.where(known, np.clip(np.searchsorted(edges, levels, side="right") - 1, 0, len(edges) - 2), -1)
+    filled = np.unique(at[known])  # where many points share a level, there may be none between two edges
+    if len(filled) < 2:
+        return (), tuple(-1 for _ in levels)
     parts = []
-    for part in range(len(edges) - 1):
+    for part in filled.tolist():
         ends = (level_text(float(f"{edge:.3g}")) for edge in edges[part : part + 2])
         parts.append((" to ".join(ends), float(levels[at == part].mean())))
-    return tuple(parts), tuple(at.tolist())
+    return tuple(parts), tuple(np.where(known, np.searchsorted(filled, at), -1).tolist())
 
 
 def _mark(unit: str, how: str) -> str:

@@ -45,7 +45,7 @@ class FactorBlock(Block):
     values: Annotated[list[Scalar], Field(min_length=1)] | None = None
     range: Annotated[list[str | int | float], Field(min_length=2, max_length=2)] | None = None  # its ends
     steps: Annotated[int, Field(ge=2)] | None = None  # in a grid: equally spaced values of the range
-    levels: dict[str, dict[str, Any]] | None = None  # name: what it sets, path by path
+    levels: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] | None = None  # name: what it sets, path by path
     every: Literal["range"] | None = None  # one factor for each value of the scenario that has a range
     only: list[str] | None = None  # of these, those whose paths begin with one of these patterns
     without: list[str] | None = None  # and with none of these
@@ -216,6 +216,7 @@ class SweepPlan:
     time_limit: float | None  # s
     then: Then = field(default_factory=Then)
     unsound: Mapping[str, str] = field(default_factory=dict)  # values that `every` leaves out -> what their ranges make
+    given: int | None = None  # replications that were asked for beside the file, which they overrule
 
 
 LARGEST = 100_000  # points of a design
@@ -253,11 +254,18 @@ def read_sweep(file: str | os.PathLike[str], library: Path) -> SweepPlan:
     for key, made in (("design", design), ("then", block.then)):
         if isinstance(made, Sobol | Then) and made.samples & (made.samples - 1):
             reader.fault((key, "samples"), f"found {made.samples}, where a power of 2 is due")
+    if isinstance(design, Morris) and design.levels % 2:  # else its steps favour one half of a range
+        reader.fault(("design", "levels"), f"found {design.levels}, where an even number is due")
     if block.then is not None and not isinstance(design, Morris | None):
         reader.fault(("then",), 'has no sense but after a design of kind "morris"', at="key")
     if isinstance(design, Morris | Sobol) and (block.until or block.replications):
         key = "until" if block.until else "replications"
         reader.fault((key,), realised(design), at="key")
+    first = block.replications or max((base.model.run.replications for base in bases), default=0)
+    if block.until and first > block.most:
+        reader.fault(
+            ("most",) if "most" in block.model_fields_set else ("until",), _too_many(first, block.most), at="key"
+        )
     reader.refuse()
     assert design is not None
     limit = None if block.time_limit is None else 3600 * float(block.time_limit)
@@ -277,7 +285,14 @@ def replicated(plan: SweepPlan, replications: int) -> SweepPlan:
     """The same sweep with another number of replications. Raises BadStudyError if its design chooses them."""
     if isinstance(plan.design, Morris | Sobol):
         raise BadStudyError(realised(plan.design))
-    return replace(plan, replications=replications)
+    plan = replace(plan, replications=replications, given=replications)
+    if plan.until and replications > plan.most:
+        raise BadStudyError(_too_many(replications, plan.most))
+    return plan
+
+
+def _too_many(replications: int, most: int) -> str:
+    return f"{replications} replications to begin with are more than the {most} allowed at most"
 
 
 def count_points(design: Grid | PointList | LatinHypercube | Morris | Sobol, factors: Sequence[Factor]) -> int:
@@ -505,6 +520,8 @@ class Reader:
             self.fault((*path, key), f'key "{key}" has no sense beside "{kind}"', at="key")
         if "path" in SENSE[kind] and block.path is None:
             self.fault(path, 'key "path" is missing', at="key")
+        if block.path == []:
+            self.fault((*path, "path"), "no path is named")
         if len(self.lines) > before:
             return
         title = block.title or name

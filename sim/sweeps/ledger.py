@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.study import BadStudyError
 from sim.study.crew import Mishap
 from sim.sweeps.work import Run
 
@@ -192,8 +193,12 @@ def reading(folder: Path) -> Iterator[Ledger]:
 def writing(folder: Path) -> Iterator[tuple[Ledger, bool]]:
     """The ledger of a folder, to write, and whether it is new, and must `begin`; nobody else can write it meanwhile.
 
-    Raises LedgerError if somebody does, or the file there is damaged or not ours; OSError if nothing can be written.
+    Raises LedgerError if somebody does, or the file there is damaged or not ours; BadStudyError if the results of a
+    scenario are there; OSError if nothing can be written.
     """
+    for kept in (folder, folder.parent):
+        if (kept / "run.json").exists():  # the next run of that scenario would replace it with the ledger
+            raise BadStudyError(f"{kept}{os.sep} holds the results of a scenario; give another --out")
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / FILE
     with _locked(folder / LOCK):

@@ -262,13 +262,20 @@ class _LeverReader(Reader):
     def by_level(self, factor: Factor, costs: Mapping[str, YearlyCost]) -> list[float]:
         """The costs that are written for each level; each must have one."""
         found: dict[Level, float] = {}
+        misread = False
         for key, cost in costs.items():
+            path = ("levers", factor.name, "cost", key)
             try:
-                found[_level(factor, key)] = float(cost)
+                level = _level(factor, key)
             except UnitError as error:
-                self.fault(("levers", factor.name, "cost", key), error.message, at="key")
+                self.fault(path, error.message, at="key")
+                misread = True
+                continue
+            if level in found:
+                self.fault(path, f"a cost of {show_level(level)} is given already", at="key")
+            found[level] = float(cost)
         missing = [show_level(level) for level in factor.levels if level not in found]
-        if missing and len(found) == len(costs):
+        if missing and not misread:  # a key that was misread may be theirs
             self.fault(("levers", factor.name, "cost"), f"no cost is given for: {', '.join(missing)}", at="key")
         return [found.get(level, 0.0) for level in factor.levels]
 
@@ -307,7 +314,7 @@ def read_goals(text: str, scenario: Scenario) -> list[Goal]:
         limit = parse(match["amount"], dimension)[0] * size
     else:
         amount = NUMBER.fullmatch(match["amount"])
-        if amount is None or amount[2]:
+        if amount is None or amount[2] not in ("", unit):
             raise UnitError(f"found {told(match['amount'])}, where a number of {unit} without a unit is due")
         limit = float(amount[1])
     sense: Literal[1, -1] = 1 if match["sense"] in ("<=", "≤") else -1

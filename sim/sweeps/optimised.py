@@ -192,7 +192,8 @@ class _Candidates:
                 self.known.setdefault(record.key, {})[record.replication] = record
         self.print = fingerprint(plan.scenario)
         self.jobs: dict[Choice, tuple[str, tuple[str, ...]]] = {}  # key and changes
-        self.choices: dict[str, Choice] = {}
+        self.choices: dict[str, list[Choice]] = {}  # several where levels come to the same, as 4.4 ships and 4
+        self.ended: dict[tuple[str, int], Run | Mishap] = {}  # since the ledger was read
         self.waiting: dict[Job, None] = {}
         self.in_work = Counter[str]()
         self.done = 0
@@ -215,7 +216,9 @@ class _Candidates:
             key, changes = self.jobs[choice]
             for n in sorted(set(replications) - self.asked[choice]):
                 record = self.known.get(key, {}).get(n)
-                if record is None:
+                if (key, n) in self.ended:
+                    self.learn(choice, n, self.ended[key, n])
+                elif record is None:
                     self.waiting[Job(key, self.plan.scenario.name, changes, n)] = None
                 elif record.figures is None:
                     mishap = Mishap(record.error or "", record.traceback or "", record.status)  # type: ignore[arg-type]
@@ -235,7 +238,7 @@ class _Candidates:
             changes = changes_at(self.plan.sweep.factors, self.plan.scenario, levels)
             key = point_key(self.print, changes)
             self.jobs[choice] = key, changes
-            self.choices[key] = choice
+            self.choices.setdefault(key, []).append(choice)
             self.asked[choice] = set()
             self.samples[choice] = {}
             if key not in self.numbers:
@@ -269,7 +272,10 @@ class _Candidates:
         """Write an outcome down."""
         self.ledger.keep(job.key, job.replication, outcome)
         self.in_work[job.key] -= 1
-        self.learn(self.choices[job.key], job.replication, outcome)
+        self.ended[job.key, job.replication] = outcome
+        for choice in self.choices[job.key]:
+            if job.replication in self.asked[choice]:
+                self.learn(choice, job.replication, outcome)
         self.done += 1
         if self.on_done:
             finished = sum(map(len, self.samples.values()))

@@ -21,7 +21,7 @@ from sim.scenario.sources import grades
 from sim.study import OnDone, OnStop, settle
 from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available_processors, carry_out
 from sim.study.memory import check_memory
-from sim.study.sequential import COLUMNS, more, precision
+from sim.study.sequential import COLUMNS, Precision, more, precision
 from sim.sweeps.file import SweepPlan
 from sim.sweeps.ledger import FILE, OK, Ledger, LedgerError, reading, writing
 from sim.sweeps.outcomes import count_figures
@@ -70,10 +70,12 @@ def run_sweep(
                 if value != found.get(key):  # what bears on no run
                     ledger.tell(key, value)
         progress = _Progress(plan, todo, ledger, again, on_done)
-        if not progress.missing:
-            return False
-        with crew_for(plan, progress.missing, workers, scheduler) as crew:
-            return carry_out(crew, progress.take, progress.keep, on_stop)
+        stopped = False
+        if progress.missing:
+            with crew_for(plan, progress.missing, workers, scheduler) as crew:
+                stopped = carry_out(crew, progress.take, progress.keep, on_stop)
+        ledger.tell("unmet", progress.unmet(todo))
+        return stopped
 
 
 def _reckoned(plan: SweepPlan, todo: Sequence[Point]) -> float:
@@ -123,6 +125,7 @@ def describe(plan: SweepPlan) -> dict[str, Any]:
         "design": plan.design.model_dump(),
         "outcomes": [outcome.text for outcome in plan.outcomes],
         "replications": plan.replications,
+        "given": plan.given,
         "first": {scenario.name: _first(plan, scenario.name) for scenario in plan.bases},
         "until": [target.text for target in plan.until],
         "most": plan.most,
@@ -237,6 +240,8 @@ def refuse_difference(
     for name in dict.fromkeys([*old, *new]):
         lines += _differences(f"factors.{name}.", *(_essence(about.get(name, {})) for about in (old, new)))
     lines += _differences("design.", before["design"], now["design"])
+    if not lines and list(old) != list(new):  # the columns of the points stand in their order
+        lines.append(f"factors: {', '.join(old)} → {', '.join(new)}")
     if not lines:
         for was, point in zip(earlier, todo, strict=False):
             if was[4] != point.key:
@@ -357,10 +362,27 @@ class _Progress:
 
         Runs of the ledger that this has not come to yet do not count, so that it comes to as many as without a break.
         """
-        asked = sorted(self.asked[key])
-        runs = [run for run in map(self.samples[key].get, asked) if run is not None]
+        found = self._judged(key)
+        return (
+            min(more(found), self.plan.most - len(self.asked[key])) if found else 0
+        )  # failed ones were asked for, too
+
+    def unmet(self, todo: Sequence[Point]) -> dict[str, list[int]]:
+        """The numbers of the points that do not reach a target, or not yet, by target."""
+        if not self.plan.until:
+            return {}
+        reached = {key: {one.target for one in self._judged(key) if one.reached} for key in self.points}
+        missed = {
+            target.text: [point.number for point in todo if target.text not in reached[point.key]]
+            for target in self.plan.until
+        }
+        return {text: numbers for text, numbers in missed.items() if numbers}
+
+    def _judged(self, key: str) -> list[Precision]:
+        """What became of the targets at a point; nothing without any run."""
+        runs = [run for run in map(self.samples[key].get, sorted(self.asked[key])) if run is not None]
         if not runs:
-            return 0
+            return []
         samples: dict[tuple[str, str], dict[str, Any]] = {}
         for at, column in enumerate(runs[0].names):
             name, _, rest = column.partition("[")
@@ -370,8 +392,7 @@ class _Progress:
                 series = np.array([run.values[at] for run in runs]) * scale
                 if name.startswith("transit") or np.isfinite(series).any():
                     samples.setdefault((flow, route), {})[COLUMNS[name]] = series
-        found = [precision(target, samples, samples, 1, self.plan.most) for target in self.plan.until]
-        return min(more(found), self.plan.most - len(asked))  # those that failed were asked for, too
+        return [precision(target, samples, samples, 1, self.plan.most) for target in self.plan.until]
 
     def take(self, near: Job | None) -> Job | None:
         """The next job: of the point that this process has at hand, of one that nobody is at, of any."""

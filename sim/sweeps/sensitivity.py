@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 KINDS = ("morris", "sobol")
 RESAMPLES = 1000  # of the bootstrap over trajectories or blocks
 CLEAR, LIKELY, WITHIN, CHANCE = "above chance", "likely above", "within chance", "chance"  # how an effect stands
+UNKNOWN = "unknown"  # the same of an outcome that is unknown in too many runs
 EFFECTS = ("mu_star", "mu_star_low", "mu_star_high", "mu", "sigma", "over_chance", "standing")
 SHARES = ("s1", "s1_low", "s1_high", "st", "st_low", "st_high")
 
@@ -158,6 +159,11 @@ def study(
     return Study(plan, screening, effects, kept, weighing, indices(weighing))
 
 
+def too_few(used: int, drawn: int) -> bool:
+    """Whether an outcome is known in too few of the blocks that were drawn."""
+    return used < max(2, drawn / 2)
+
+
 def _block(design: Morris | Sobol, sample: Floats) -> int:
     """How many rows belong together: a trajectory, or the rows that the indices of Sobol are made of."""
     return int(sample.shape[1]) + (1 if isinstance(design, Morris) else 2)
@@ -169,8 +175,8 @@ def _of_outcome(design: Morris | Sobol, sample: Floats, figures: Floats) -> tupl
     whole = np.asarray(np.isfinite(figures.reshape(-1, block)).all(axis=1))
     rows, used = np.repeat(whole, block), int(whole.sum())
     columns = EFFECTS if isinstance(design, Morris) else SHARES
-    if used < max(2, whole.size / 2):
-        unknown: dict[str, Any] = {name: WITHIN if name == "standing" else np.nan for name in columns}
+    if too_few(used, whole.size):
+        unknown: dict[str, Any] = {name: UNKNOWN if name == "standing" else np.nan for name in columns}
         return unknown, used
     problem, seed = unit_problem(sample.shape[1]), design.seed + 1  # SALib takes a seed of 0 for none
     if isinstance(design, Morris):

@@ -157,6 +157,17 @@ def test_a_limit_may_have_any_unit_of_its_kind(text, limit):
     assert read_condition(f"{COLUMN} {text}").limit == limit
 
 
+@pytest.mark.parametrize("text", ["> 5", "> 5 units"])
+def test_a_limit_of_what_is_counted_needs_no_unit(text):
+    assert read_condition(f"queue[east-port/berth quay] {text}").limit == 5
+
+
+@pytest.mark.parametrize("text", ["> nan d", "> inf d", "> 15", "> 15 km"])
+def test_a_limit_that_is_none_is_refused(text):
+    with pytest.raises(BadStudyError, match="where a number in d is due"):
+        read_condition(f"{COLUMN} {text}")
+
+
 @pytest.mark.parametrize("text", ["late", "transit.p90 > 15 d", "transit.p95[trade/over] > 15 d", f"{COLUMN} = 15 d"])
 def test_a_condition_that_says_nothing_is_refused(text):
     with pytest.raises(BadStudyError, match="a figure, a sign and a limit are due"):

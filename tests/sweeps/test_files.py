@@ -64,6 +64,22 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
         one("{path: a, values: [1]}", "title: T\nbase: baseline-2042\n"),
         ['2:7: error: there is no file "baseline-2042"; did you mean "baseline-2024"?'],
     ),
+    "no path": (one("{path: [], values: [1]}"), ["4:13: error: no path is named"]),
+    "no level": (one("{levels: {}}"), ["4:15: error: found nothing, where 1 entry or more are due"]),
+    "more to begin with than at most": (
+        one(
+            "{path: ports.east-port.depth, values: [5 m]}",
+            tail=TAIL + "replications: 4\nuntil: [transit.p50 ± 1 d]\nmost: 3\n",
+        ),
+        ["9:1: error: 4 replications to begin with are more than the 3 allowed at most"],
+    ),
+    "odd levels": (
+        one(
+            "{path: ports.east-port.depth, range: [5 m, 6 m]}",
+            tail="design: {kind: morris, levels: 3}\noutcomes: [transit.p50]\n",
+        ),
+        ["5:32: error: found 3, where an even number is due"],
+    ),
     "no base": (one("{path: a, values: [1]}", "title: T\nbase: []\n"), ["2:7: error: no scenario is named"]),
     "one base twice": (
         one("{path: ports.east-port.depth, values: [5 m]}", "title: T\nbase: [small.yaml, small.yaml]\n"),

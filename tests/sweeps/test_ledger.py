@@ -212,6 +212,26 @@ def test_another_numpy_is_refused(swept: Path, corridor: Corridor, monkeypatch: 
     assert f"  numpy: {now['numpy']} → 0.1" in found.stderr.splitlines()
 
 
+def test_factors_in_another_order_are_refused(folder: Path, corridor: Corridor) -> None:
+    """The columns of the points stand in their order; a list of points comes to the same runs in any."""
+    depth, ships = (
+        "  depth: {path: ports.*.depth, values: [5 m, 6 m]}\n",
+        "  ships: {path: fleets.*.vessels, values: [2, 3]}\n",
+    )
+    points = "[{depth: 5 m, ships: 3}, {depth: 6 m, ships: 2}]"
+    head, tail = (
+        "title: T\nbase: small.yaml\nset: {run.length: 20 d}\nfactors:\n",
+        f"design: {{kind: list, points: {points}}}\n",
+    )
+    tail += "replications: 1\noutcomes: [transit.p50]\n"
+    (folder / "order.yaml").write_text(head + depth + ships + tail, encoding="utf-8")
+    assert corridor("sweep", "order.yaml", "--workers", 1).exit_code == 0
+    (folder / "order.yaml").write_text(head + ships + depth + tail, encoding="utf-8")
+    found = corridor("sweep", "order.yaml", "--workers", 1)
+    assert found.exit_code == 2
+    assert "  factors: depth, ships → ships, depth" in found.stderr.splitlines()
+
+
 def test_what_changes_no_run_may_change(swept: Path, corridor: Corridor) -> None:
     small = Path(SMALL).read_text(encoding="utf-8")
     seas = "seas:\n  small-sea: {level: -0.5 m}\n"

@@ -360,6 +360,18 @@ def test_ctrl_c_pressed_twice_says_what_is_kept(
     assert f"Stopped. {done} runs are kept; go on with: corridor optimise sooner.yaml\n" in err
 
 
+def test_of_levels_that_come_to_the_same_the_cheapest_wins(folder: Path) -> None:
+    """4.4 ships are 4 ships: both levels have the same runs."""
+    lever = {"path": "fleets.feeders.vessels", "how": "times", "values": [1, 1.1], "cost_each": "10 MUSD/a"}
+    file = {"levers": {"feeders": lever}, "target": f"{COLUMN} <= 90 d", "replications": 2, "most": 8}
+    (folder / "same.yaml").write_text(json.dumps(FILE | file), encoding="utf-8")
+    for _ in range(2):
+        found = sim.optimise("same.yaml", workers=1)
+        assert found.winner is not None
+        assert found.winner["cost"] == 0
+        assert set(found.candidates["status"]) == {"meets"}
+
+
 def test_what_is_shown_and_saved(corridor: Corridor, folder: Path, undisturbed: Any) -> None:
     file = write(folder, "sooner")
     dry = corridor("optimise", file, "--dry-run")
@@ -458,6 +470,9 @@ FAULTS = [
     ({"levers": {"feeders": {"path": LEVER["path"], "values": [2, 4]}}}, "feeders", "neither of cost and cost_each"),
     ({"levers": {"feeders": {"path": LEVER["path"], "values": [2, 4], "cost": {"2": "0 USD/a"}}}}, "cost",
      "no cost is given for: 4"),
+    ({"levers": {"feeders": {"path": LEVER["path"], "values": [2, 4], "cost": {"2": "0 USD/a", "2.0": "1 USD/a"}}}},
+     "2.0", "a cost of 2 is given already"),
+    ({"levers": {"feeders": {**LEVER, "path": []}}}, "path", "no path is named"),
     ({"levers": {"feeders": {"path": LEVER["path"], "values": [2, 4], "cost": {"2": "0 USD/a", "6": "1 USD/a"}}}}, "6",
      "allowed: 2, 4"),
     ({"levers": {"feeders": {"path": LEVER["path"], "cost_each": "5 MUSD/a"}}}, "feeders",

@@ -179,6 +179,52 @@ def test_the_results_of_a_scenario_are_not_mixed_with_a_sweep(done: Path, tmp_pa
     assert [file.name for file in (tmp_path / "ships").iterdir()] == ["run.json"]
 
 
+@pytest.mark.parametrize("way", ["sensitivity", "python"])
+def test_nor_with_a_study_or_from_python(tmp_path: Path, way: str) -> None:
+    """The next run of the scenario would replace the folder with the ledger."""
+    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
+    design = "{kind: morris, trajectories: 2}" if way == "sensitivity" else "{kind: grid}"
+    (tmp_path / "ships.yaml").write_text(SWEEP.replace("{kind: grid}\nreplications: 2", design), encoding="utf-8")
+    (tmp_path / "results" / "ships").mkdir(parents=True)
+    (tmp_path / "results" / "ships" / "run.json").write_text("{}")
+    if way == "sensitivity":
+        result = call("sensitivity", tmp_path / "ships.yaml", "--out", tmp_path / "results")
+        assert result.exit_code == 2
+        assert "holds the results of a scenario" in " ".join(result.stderr.split())
+    else:
+        with pytest.raises(sim.BadStudyError, match="holds the results of a scenario"):
+            sim.sweep(tmp_path / "ships.yaml", out=tmp_path / "results")
+    assert [file.name for file in (tmp_path / "results" / "ships").iterdir()] == ["run.json"]
+
+
+def test_targets_that_are_not_reached_are_told(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
+    until = SWEEP + 'until: ["transit.p50[trade/over] ± 0.001 d", "transit.p50[trade/over] ± 900 d"]\nmost: 3\n'
+    (tmp_path / "ships.yaml").write_text(until, encoding="utf-8")
+    words = ["sweep", tmp_path / "ships.yaml", "--out", tmp_path / "results", "--workers", 1]
+    told = "transit.p50[trade/over] ± 0.001 d with at most 3 replications, at 6 of 6 points"
+    assert f"NOT REACHED: {told}" in " ".join(call(*words).stdout.split())
+    page = (tmp_path / "results" / "ships" / "README.md").read_text(encoding="utf-8")
+    assert f"**Not reached**: {told}." in page
+    assert "900 d with" not in page
+    found = documented(call(*words, "--json").stdout, "sweep")
+    assert found["unmet"] == {"transit.p50[trade/over] ± 0.001 d": list(range(6))}
+    refused = call(*words, "-n", 4)
+    assert refused.exit_code == 2
+    assert "4 replications to begin with are more than the 3" in " ".join(refused.stderr.split())
+
+
+def test_resume_takes_the_replications_of_the_file_unless_others_were_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
+    for given, count in (([], 3), (["-n", 1], 1)):
+        out = tmp_path / f"results-{count}"
+        (tmp_path / "ships.yaml").write_text(SWEEP, encoding="utf-8")
+        call("sweep", tmp_path / "ships.yaml", "--out", out, "--workers", 1, *given)
+        (tmp_path / "ships.yaml").write_text(SWEEP.replace("replications: 2", "replications: 3"), encoding="utf-8")
+        assert call("sweep", "resume", out / "ships", "--workers", 1).exit_code == 0
+        assert len(pd.read_csv(out / "ships" / "runs.csv")) == 6 * count
+
+
 def test_a_design_that_chooses_replications_takes_no_number_of_them(done: Path, tmp_path: Path) -> None:
     text = SWEEP.replace("{kind: grid}", "{kind: sobol, samples: 4}").replace("replications: 2\n", "")
     (done / "sobol.yaml").write_text(text, encoding="utf-8")
