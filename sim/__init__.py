@@ -125,8 +125,9 @@ def compare(
     """Compare the routes of one scenario (a Result), or several scenarios with the first of them (a Comparison).
 
     Several are paired by replication: each meets the same demand and the same weather in all of them, so that
-    differences show with few replications. Parameters and errors are those of `simulate`; a target may also bound a
-    difference, as in "difference.mean ± 0.5 d". BadStudyError also if their seeds, starts or warm-ups differ.
+    differences show with few replications. Of several with one name, the later ones are numbered: "baseline-2024 (2)".
+    Parameters and errors are those of `simulate`; a target may also bound a difference, as in "difference.mean ± 0.5
+    d". BadStudyError also if their seeds, starts or warm-ups differ.
     """
     from sim.scenario.load import Scenario
     from sim.show.views import view, view_comparison
@@ -136,7 +137,7 @@ def compare(
     several = [scenarios] if isinstance(scenarios, str | os.PathLike | Scenario) else scenarios
     if not several:
         raise StudyError("at least one scenario is needed")
-    networks = [_network(scenario) for scenario in several]  # all are checked before the first runs
+    networks = _told_apart([_network(scenario) for scenario in several])  # all are checked before the first runs
     networks = settle(networks, workers=workers, on_done=on_done)
     check_pairing(networks)
     task = checked if check else measured
@@ -144,6 +145,20 @@ def compare(
     if len(results) < len(networks):
         raise KeyboardInterrupt
     return view(results[0]) if len(results) == 1 else view_comparison(pair(results))
+
+
+def _told_apart(networks: list[Network]) -> list[Network]:
+    """The same with names of their own."""
+    from collections import Counter
+    from dataclasses import replace
+
+    met: Counter[str] = Counter()
+    named = []
+    for network in networks:
+        met[network.name] += 1
+        count = met[network.name]
+        named.append(network if count == 1 else replace(network, name=f"{network.name} ({count})"))
+    return named
 
 
 def evidence(

@@ -399,13 +399,16 @@ def promise(file: str, changes: Sequence[str], as_json: bool, **how: Any) -> Non
     """How often the published time of each route is kept, and when it fails most."""
     from sim.show.promise import plot_promise, promise_table
     from sim.show.save import save_part
+    from sim.study import BadStudyError
     from sim.study.plain import records
     from sim.study.promise import promises
     from sim.study.result import measured
     from sim.study.why import chosen
 
     with asked([file], changes, "-promise", **how) as study:
-        chosen(study.networks[0])
+        routes = study.networks[0].model.routes
+        if all(routes[route].promise is None for _, route in chosen(study.networks[0])):
+            raise BadStudyError("no route that is compared has a published time: none says routes.….promise")
         (result,) = study.run(measured)
         table = promises(result)
         summary = about(result) | {"promises": records(table)}

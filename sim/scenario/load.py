@@ -73,12 +73,13 @@ def load_all(
 
     Raises ScenarioError with every fault of all of them; a fault that several inherit is told once.
     """
+    changes = [set] if isinstance(set, str) else set
     library: dict[str, Node] = {}
     scenarios: list[Scenario] = []
     lines: list[str] = []
     for file in files:
         try:
-            scenarios.append(_load(os.fspath(file), set, library, further))
+            scenarios.append(_load(os.fspath(file), changes, library, further))
         except ScenarioError as error:
             lines += error.lines
     if lines:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sim.scenario.explain import explain
 from sim.scenario.faults import Origin, Path
-from sim.scenario.load import Scenario
+from sim.scenario.load import Scenario, load
 from sim.scenario.provenance import GRADES
 from sim.scenario.schema import Block, Model, Source
 from sim.scenario.values import Months, Quantity
@@ -44,8 +45,9 @@ class Sourced:
     alike: Hashable  # the same for values that are told once
 
 
-def sources(scenario: Scenario) -> tuple[Sourced, ...]:
-    """The numbers of a resolved scenario by block and in the order of its files."""
+def sources(scenario: Scenario | str | os.PathLike[str]) -> tuple[Sourced, ...]:
+    """The numbers of a scenario, or of that of a file, by block and in the order of its files."""
+    scenario = scenario if isinstance(scenario, Scenario) else load(scenario)
     model = scenario.model
     known = {".".join(path): value for path, value in numbers_of(model)}
     found = []
@@ -75,7 +77,7 @@ def sources(scenario: Scenario) -> tuple[Sourced, ...]:
     return tuple(found)
 
 
-def ranged(scenario: Scenario) -> tuple[Sourced, ...]:
+def ranged(scenario: Scenario | str | os.PathLike[str]) -> tuple[Sourced, ...]:
     """Those with a range: what a study of sensitivity varies."""
     return tuple(value for value in sources(scenario) if value.low is not None)
 

@@ -154,9 +154,9 @@ def plot_heat_map(
     found = pairs(result, outcome)
     if not found:
         raise BadStudyError("a heat map takes a grid of two factors")
-    first, second = (known.get(across or ""), known.get(up or "")) if across and up else found[0]
-    if first is None or second is None:
-        raise BadStudyError(f"{across} and {up} are not both factors; there are: {', '.join(known)}")
+    first, second = (known.get(across or ""), known.get(up or "")) if across or up else found[0]
+    if first is None or second is None or first == second:
+        raise BadStudyError(f"{across} and {up} are not two of the factors; there are: {', '.join(known)}")
     means = _cells(samples(result, outcome), first, second)
     values = np.array([[cell.value for cell in row] for row in means])
     height = max(1.6, 0.52 * len(second.parts))

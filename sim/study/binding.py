@@ -15,6 +15,7 @@ from sim.network import Network, build, load_share
 from sim.scenario.load import altered
 from sim.scenario.scale import setting, times
 from sim.scenario.schema import Documents, FleetService
+from sim.study.errors import BadStudyError
 from sim.study.memory import check_memory
 from sim.study.plain import records
 from sim.study.replicate import Failure, OnDone, OnStop, replicate
@@ -135,6 +136,8 @@ def find_binding(
     Gains are those of the boxes of `flow` and `route`, or of all compared ones. After Ctrl-C it tells of the candidates
     that had been tried. Raises what `run` does, and BadStudyError for a flow or route that is not compared.
     """
+    if top < 0:
+        raise BadStudyError(f"found {top} changes to try, where 0 or more are due")
     network = build(scenario)
     check_memory([network])
     (network,) = settle([network], workers=workers, on_done=on_done, on_stop=on_stop)

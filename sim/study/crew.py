@@ -25,6 +25,8 @@ from multiprocessing.connection import wait as first_of
 from types import FrameType, ModuleType
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from sim.study.errors import BadStudyError
+
 J = TypeVar("J", bound=Hashable)
 T = TypeVar("T")
 S = TypeVar("S")
@@ -282,9 +284,13 @@ class Processes(AbstractContextManager["Processes[Any, Any, Any]"], Generic[S, J
         return self._workers[-1]
 
 
-def available_processors() -> int:
-    """Processors that this process may use: fewer than the machine has in a container or under taskset."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def processes(workers: int | None) -> int:
+    """How many processes `workers` asks for; none: one for each processor that this process may use, which are fewer
+    than the machine has in a container or under taskset. Raises BadStudyError."""
+    if workers is not None and workers < 1:
+        raise BadStudyError(f"found {workers} workers, where 1 or more are due")
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return workers or available
 
 
 def too_long(time_limit: float | None) -> Mishap:

@@ -323,8 +323,8 @@ def evidence(
     look like the whole.
     """
     every = observed()
-    cases = every.cases.values()
-    networks = [build(load(library / f"{case.scenario}.yaml", set=[*case.set, *changes])) for case in cases]
+    cases, own = every.cases.values(), [changes] if isinstance(changes, str) else changes
+    networks = [build(load(library / f"{case.scenario}.yaml", set=[*case.set, *own])) for case in cases]
     check_memory(networks)
     done = run_all(networks, replications, workers=workers, on_done=on_done, on_stop=on_stop, task=measured)
     if len(done) < len(networks) or any(result.interrupted for result in done):

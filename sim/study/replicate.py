@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sim.study.crew import Mishap, Processes, attempt, available_processors, carry_out
+from sim.study.crew import Mishap, Processes, attempt, carry_out, processes
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -58,7 +58,7 @@ def replicate(
     `task` must be a function of an importable module, its value picklable. With one worker all runs in this process,
     and Ctrl-C ends it at once; with several it calls `on_stop`, and lets what is in work end.
     """
-    workers = min(workers or available_processors(), len(replications))
+    workers = min(processes(workers), len(replications))
     outcomes: dict[int, T | Mishap] = {}
     started = time.monotonic()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
+from operator import index
 from typing import TYPE_CHECKING, Any, cast
 
 from sim._version import __version__
@@ -458,10 +459,15 @@ def _finished(runs: Sequence[_Run]) -> list[Result]:
 
 def _numbers(network: Network, replications: int | Sequence[int] | None) -> list[int]:
     """Which replications to run first."""
-    wanted = network.model.run.replications if replications is None else replications
-    numbers = list(range(wanted)) if isinstance(wanted, int) else list(wanted)
+    wanted: Any = network.model.run.replications if replications is None else replications
+    try:
+        numbers = [index(number) for number in wanted] if isinstance(wanted, Iterable) else list(range(index(wanted)))
+    except TypeError:
+        raise BadStudyError(f"found {wanted!r}, where a number of replications, or their numbers, are due") from None
     if not numbers:
-        raise StudyError("at least one replication is needed")
+        raise BadStudyError("at least one replication is needed")
+    if min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        raise BadStudyError(f"found the replications {wanted!r}, where different ones from 0 on are due")
     return numbers
 
 

@@ -10,7 +10,7 @@ from sim.study.errors import BadStudyError, StudyError
 from sim.study.statistics import intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     import pandas as pd
@@ -46,11 +46,15 @@ def explained(network: Network, replication: int) -> Explained:
 
 def chosen(network: Network, flow: str | None = None, route: str | None = None) -> list[tuple[str, str]]:
     """The compared flows and routes with these ids, all without. Raises BadStudyError where there are none."""
-    from sim.scenario.faults import hint, nearest
-
     ways = [(i.flow, i.route) for i in network.itineraries if network.model.demand[i.flow].compare]
     if not ways:
         raise BadStudyError("no flow is compared, so there is nothing to explain")
+    return _chosen(ways, flow, route)
+
+
+def _chosen(ways: Sequence[tuple[str, str]], flow: str | None, route: str | None) -> list[tuple[str, str]]:
+    from sim.scenario.faults import hint, nearest
+
     for name, wanted, known in (("flow", flow, [w[0] for w in ways]), ("route", route, [w[1] for w in ways])):
         if wanted is not None and wanted not in known:
             allowed = ", ".join(dict.fromkeys(known)) + hint(nearest(wanted, known))
@@ -78,20 +82,18 @@ def waterfall(
 
     NaN: unknown, because there is one replication, because boxes that have not arrived could change the P90, or because
     some replication had no box; then there are no causes.
-    Raises StudyError for a result that was not made by the task `explained`.
+    Raises StudyError for a result that was not made by the task `explained`, BadStudyError for ids that it does not
+    have.
     """
     import pandas as pd
 
     if "tails" not in result.frames:
         raise StudyError("this result does not tell why: simulate it with sim.why or corridor why")
     routes = result.frames["routes"]
+    if named is not None and named < 1:
+        raise BadStudyError(f"found {named} causes to name, where 1 or more are due")
     ways = list(routes[["flow", "route"]].drop_duplicates().itertuples(index=False, name=None))
-    rows = [
-        (*way, *step)
-        for way in ways
-        if flow in (None, way[0]) and route in (None, way[1])
-        for step in _steps(result, way, named)
-    ]
+    rows = [(*way, *step) for way in _chosen(ways, flow, route) for step in _steps(result, way, named)]
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(COLUMNS[-3:], float))
 
 

@@ -285,6 +285,8 @@ def replicated(plan: SweepPlan, replications: int) -> SweepPlan:
     """The same sweep with another number of replications. Raises BadStudyError if its design chooses them."""
     if isinstance(plan.design, Morris | Sobol):
         raise BadStudyError(realised(plan.design))
+    if not isinstance(replications, int) or replications < 1:
+        raise BadStudyError(f"found {replications!r} replications, where a whole number of at least 1 is due")
     plan = replace(plan, replications=replications, given=replications)
     if plan.until and replications > plan.most:
         raise BadStudyError(_too_many(replications, plan.most))

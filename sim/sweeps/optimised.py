@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.study import OnDone, OnStop
-from sim.study.crew import Mishap, available_processors, carry_out
+from sim.study.crew import Mishap, carry_out, processes
 from sim.study.statistics import intervals
 from sim.sweeps.ledger import FILE, OK, Ledger, Record, reading, writing
 from sim.sweeps.levers import Choice, OptimisationPlan, Problem
@@ -137,7 +137,7 @@ def estimate(plan: OptimisationPlan, folder: Path, workers: int | None) -> dict[
     chosen = min(problem.finalists, tried)
     first, last = len(looks(problem)[0]), len(looks(problem)[-1])
     search, confirmation = tried * problem.replications, chosen * (first + last)
-    count = workers or available_processors()
+    count = processes(workers)
     return {
         "optimisation": plan.sweep.name,
         "candidates": problem.size,

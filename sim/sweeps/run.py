@@ -19,7 +19,7 @@ from sim.scenario.faults import ScenarioError
 from sim.scenario.load import Scenario, altered
 from sim.scenario.sources import grades
 from sim.study import OnDone, OnStop, settle
-from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, available_processors, carry_out
+from sim.study.crew import FAILED, TIMED_OUT, Crew, Mishap, Processes, carry_out, processes
 from sim.study.memory import check_memory
 from sim.study.sequential import COLUMNS, Precision, more, precision
 from sim.sweeps.file import SweepPlan
@@ -154,7 +154,7 @@ def estimate(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, An
     done = sum(1 for run in wanted if statuses.get(run) == OK)
     if seconds is None:
         seconds = _reckoned(plan, todo)
-    count = min(workers or available_processors(), max(1, len(wanted) - done))
+    count = min(processes(workers), max(1, len(wanted) - done))
     return {
         "sweep": plan.name,
         "unsound": dict(plan.unsound),
@@ -312,7 +312,7 @@ def crew_for(
         from sim.sweeps.cluster import Cluster
 
         return Cluster(scheduler, work, bases, plan.time_limit)
-    count = max(1, min(workers or available_processors(), runs))
+    count = max(1, min(processes(workers), runs))
     return Processes(work, bases, count, plan.time_limit, NEEDS)
 
 

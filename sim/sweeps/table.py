@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -106,10 +106,12 @@ class SweepResult:
         )
         return self.points.merge(long, on="point")
 
-    def asking(self, outcomes: Sequence[str]) -> SweepResult:
+    def asking(self, outcomes: Sequence[str]) -> Self:
         """The same runs with other outcomes, texts like those in the sweep file. Raises OutcomeError."""
         assert self.folder is not None
-        return read_results(self.folder, outcomes, interrupted=self.interrupted)
+        texts = [outcomes] if isinstance(outcomes, str) else outcomes
+        found = read_results(self.folder, texts, interrupted=self.interrupted)
+        return replace(self, **{part.name: getattr(found, part.name) for part in fields(found)})
 
     def means(self) -> pd.DataFrame:
         """One row a point: its columns, replications, and the mean of each outcome."""

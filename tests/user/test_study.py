@@ -330,6 +330,50 @@ def test_boxes_that_were_not_followed_for_the_published_time_are_told(corridor: 
     assert not said("20 d")
 
 
+WRONG: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda scenario: sim.simulate(scenario, replications="2"), "found '2', where a number of replications"),  # type: ignore[arg-type]
+    (lambda scenario: sim.simulate(scenario, replications=[0, 0]), "where different ones from 0 on are due"),
+    (lambda scenario: sim.simulate(scenario, replications=0), "at least one replication"),
+    (lambda scenario: sim.simulate(scenario, replications=1, workers=-1), "found -1 workers"),
+    (lambda scenario: sim.binding(scenario, replications=1, top=-1), "found -1 changes to try"),
+    (lambda scenario: sim.why(scenario, replications=1, workers=1).waterfall("trde"), 'did you mean "trade"'),
+    (lambda scenario: sim.why(scenario, replications=1, workers=1).plot_why("trade", "x"), '"x" is not a route'),
+]
+
+
+@pytest.mark.parametrize(("wrong", "said"), WRONG)
+def test_an_argument_that_makes_no_sense_is_refused_in_python_too(wrong: Callable[[Any], Any], said: str) -> None:
+    scenario = sim.load(Path(__file__).with_name("small.yaml"), set="run.length=20 d")  # one change may stand alone
+    with pytest.raises(sim.BadStudyError, match=re.escape(said)):
+        wrong(scenario)
+
+
+def test_scenarios_of_one_name_are_told_apart() -> None:
+    small = Path(__file__).with_name("small.yaml")
+    several = [sim.load(small, set=["run.length=20 d", f"fleets.feeders.vessels={count}"]) for count in (2, 3, 4)]
+    compared = sim.compare(several, replications=2, workers=1).differences()
+    assert set(compared["scenario"]) == {"small (2)", "small (3)"}
+
+
+def test_a_scenario_without_published_times_has_no_promise_to_keep(corridor: Corridor) -> None:
+    without = [word for route in ("over", "around") for word in ("--set", f"routes.{route}.promise=null")]
+    result = corridor("promise", "small.yaml", *without)
+    assert result.exit_code == 2
+    assert "no route that is compared has a published time" in " ".join(result.stderr.split())
+
+
+def test_the_differences_have_a_folder_before_anything_is_simulated(
+    folder: Path, corridor: Corridor, written: Written
+) -> None:
+    (folder / "other.yaml").write_text("extends: small.yaml\n", encoding="utf-8")
+    (folder / "results" / "small-vs-other").mkdir(parents=True)
+    before = written()
+    result = corridor("compare", "small.yaml", "other.yaml", "-n", 1, "--workers", 1)
+    assert result.exit_code == 1
+    assert "results/small-vs-other: There is something that is not a result" in " ".join(result.stderr.split())
+    assert written() == before
+
+
 def test_nothing_to_compare_is_a_study_error() -> None:
     with pytest.raises(sim.StudyError, match="at least one scenario"):
         sim.compare([])
