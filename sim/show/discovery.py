@@ -122,7 +122,7 @@ def boxes_frame(found: Discovery) -> pd.DataFrame:
 
 def discovery_json(found: Discovery) -> dict[str, Any]:
     """The object of `corridor sweep discover --json`."""
-    from sim.show.sweeps import records
+    from sim.study.plain import records
 
     cases = found.cases
     return {

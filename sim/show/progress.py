@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool = False, rate: bool = False) -> Iterator[OnDone]:
-    """Yield the `on_done` for a study. Nothing is shown if `quiet`, or if stderr is not a terminal.
+def progress(title: str, *, rate: bool = False) -> Iterator[OnDone]:
+    """Yield the `on_done` for a study. Nothing is shown if stderr is not a terminal.
 
     With `rate`, it also tells how many runs end in a minute.
     """
-    if quiet or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         yield lambda done, total, seconds: None
         return
     from rich.console import Console

@@ -15,8 +15,9 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, Sheet, write
-from sim.show.sweeps import how_sure, records, unsound
+from sim.show.sweeps import how_sure, unsound
 from sim.show.tables import number, plain_table
+from sim.study.plain import records
 from sim.sweeps.outcomes import describe
 from sim.sweeps.points import REALISATION
 from sim.sweeps.sensitivity import CHANCE, CLEAR, LIKELY, WITHIN, indices, left_out, too_few

@@ -20,6 +20,7 @@ from sim.scenario.sources import shares_of_each
 from sim.show.progress import remaining
 from sim.show.shell import RESULTS, found_as, goes_on_with, in_shell
 from sim.show.tables import plain_table
+from sim.study.plain import records
 from sim.sweeps.effects import Interval, effects, level_text
 from sim.sweeps.outcomes import unit_of, why_unknown
 
@@ -214,14 +215,6 @@ def sweep_json(result: SweepResult) -> Iterator[str]:
         yield mark + ",\n    ".join(lines)
         mark = ",\n    "
     yield "\n  ]\n}\n"
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame for JSON, which has no numbers but finite ones."""
-    return [
-        {str(k): None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        for row in frame.to_dict("records")
-    ]
 
 
 def save_tables(result: SweepResult, folder: Path) -> list[Path]:

@@ -503,16 +503,14 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(
-    ("stream", "quiet", "shown"), [(Terminal, False, True), (Terminal, True, False), (io.StringIO, False, False)]
-)
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal, True), (io.StringIO, False)])
 def test_progress_shows_only_on_a_terminal(
-    stream: type[io.StringIO], quiet: bool, shown: bool, monkeypatch: pytest.MonkeyPatch
+    stream: type[io.StringIO], shown: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = stream()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    with progress("Baseline [2024]", quiet=quiet) as on_done:
+    with progress("Baseline [2024]") as on_done:
         on_done(2, 3, 75.0)
     text = terminal.getvalue()
     assert bool(text) == shown
