@@ -45,7 +45,8 @@ SAID = {
     "search": "no finalist",
 }
 PICTURE = "cost-and-outcome"
-LABELS, PANEL, ROW = 3.6, 3.6, 0.2  # inches: names of the levers, height of the plot, height of a row
+LABELS, PANEL, ROW = 3.7, 3.6, 0.2  # inches: names of the levers, height of the plot, height of a row
+UNDER = FOOT + 0.12  # inches from the lower edge to the levers: a footer of two lines
 
 
 def dry_table(plan: OptimisationPlan, found: Mapping[str, Any]) -> RenderableType:
@@ -214,7 +215,7 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
     front = confirmed[confirmed["efficient"]]
     shown = [(letter, row) for letter, row in shown_rows(result) if row["efficient"] or row["winner"]]
     rows = len(plan.sweep.factors) + 2
-    bottom = FOOT + ROW * rows + 0.75
+    bottom = UNDER + ROW * rows + 0.75
     beyond = _limits(frame, confirmed, goal)
     hidden = frame[~frame[goal.column].between(*beyond)]
     reading = (
@@ -235,7 +236,7 @@ def plot_optimisation(result: OptimisationResult) -> Figure:
         f"target {'≤' if goal.sense > 0 else '≥'} {goal.limit:.6g} {unit_of(goal.column)}", (goal.limit, 1), (4, -2),
         xycoords=axes.get_xaxis_transform(), textcoords="offset points", size=8, color=PALETTE[1], va="top",
     )  # fmt: skip
-    searched = frame[frame["confirmed"] == 0]
+    searched = frame[(frame["confirmed"] == 0) & frame[goal.column].between(*beyond)]
     axes.plot(searched[goal.column], searched["musd"], "o", color=PALE, markersize=4)
     _bars(axes, confirmed, goal.column)
     axes.plot(front[goal.column], front["musd"], color=PALETTE[0], linewidth=1, drawstyle="steps-pre")
@@ -292,7 +293,7 @@ def _matrix(sheet: Sheet, plan: OptimisationPlan, front: Sequence[tuple[str, Row
     """Below the plot: the level of each lever in each set of the efficient set, and in the winner."""
     factors = plan.sweep.factors
     rows = len(factors) + 2
-    axes = sheet.panel(LABELS, FOOT, WIDTH - LABELS - 0.2, ROW * rows)
+    axes = sheet.panel(LABELS, UNDER, WIDTH - LABELS - 0.2, ROW * rows)
     axes.set_axis_off()
     axes.set_xlim(-0.5, max(len(front), 8) - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)

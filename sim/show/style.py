@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from matplotlib import rc_context
@@ -28,6 +29,7 @@ MODES = {"rail": "#D55E00", "sea": "#0072B2", "road": "#009E73", "waterway": "#5
 DPI = 150
 WIDTH = 9.0  # inches: a page between its margins, at 0.7 of the size
 HEAD, FOOT = 0.85, 0.35  # inches for title and reading, and for the footer
+FOOT_LETTER = 0.058  # inches that a letter of the footer takes
 
 
 class Sheet(Figure):
@@ -41,6 +43,7 @@ class Sheet(Figure):
         self.text(0.15 / width, 1 - 0.15 / height, title, size=13, weight="bold", color=INK, va="top")
         self.text(0.15 / width, 1 - 0.42 / height, reading, size=8.5, color=GREY, va="top", linespacing=1.3)
         foot = result if isinstance(result, str) else footer(result)
+        foot = "\n".join(wrap(foot, int((width - 0.3) / FOOT_LETTER)))
         self.text(0.15 / width, 0.12 / height, foot, size=7, color=GREY, va="bottom")
 
     def panel(self, left: float, bottom: float, width: float, height: float) -> Axes:

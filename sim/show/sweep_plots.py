@@ -41,6 +41,7 @@ CROWD = 9  # pixels within which two numbers would lie over each other
 LISTED = 14  # points of the efficient set that are named
 KEPT = 90.0  # % of the boxes within the published time: then the promise counts as kept
 MARKERS = "osD^vP"
+DOTS = "#9A9A9A"
 READING = 124  # letters of a line below the title
 LETTER = 0.066  # inches that a letter of the smallest text takes at most
 KEY = 0.88  # inches from the top to the legend, below two lines of reading
@@ -96,7 +97,8 @@ def plots(result: SweepResult) -> Iterator[Plot]:
         if result.design != "list":
             yield Plot(
                 f"tornado-{slug}",
-                f"{named}: how it changes from the low to the high end of each factor. {_tornado_reading(result)}",
+                f"{named}: how it changes from the low to the high end of each factor. "
+                f"{_tornado_reading(result, outcome)}",
                 plot_tornado(result, outcome),
             )
     yield from _trade_offs(result)
@@ -204,7 +206,9 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
         raise BadStudyError("a list of points has no low and high end to compare")
     rows = effects(result, outcome)[:BARS_SHOWN]
     height = 0.62 * len(rows)
-    sheet = _sheet(result, _title(result, outcome), _tornado_reading(result), HEAD + 0.35 + height + 0.5 + FOOT)
+    sheet = _sheet(
+        result, _title(result, outcome), _tornado_reading(result, outcome), HEAD + 0.35 + height + 0.5 + FOOT
+    )
     left = 0.4 + min(3.2, 0.066 * max(len(effect.axis.label) for effect in rows))
     panel = sheet.panel(left, FOOT + 0.45, WIDTH - left - 0.5, height)
     panel.set_ylim(len(rows) - 0.4, -0.6)
@@ -220,7 +224,7 @@ def plot_tornado(result: SweepResult, outcome: str | None = None) -> Figure:
     room = share / (1 - 2 * share) * (high - low or 1)
     panel.set_xlim(low - room, high + room)
     for row, effect in enumerate(rows):
-        _tornado_row(panel, row, effect, why_unknown(outcome))
+        _tornado_row(panel, row, effect, why_unknown(outcome), (low, high))
     ends = [Patch(color=PALETTE[0], label="to the low end"), Patch(color=PALETTE[1], label="to the high end")]
     _key(sheet, [*ends, Patch(facecolor="white", edgecolor=GREY, label="hollow: not separated from no change")])
     return sheet
@@ -419,8 +423,12 @@ def _response_reading(result: SweepResult, outcome: str) -> str:
         several = len(axes(result)) > 1
         lines = "One line a level of the factor that matters most beside it, means over all others. " if several else ""
         return f"{lines}Bars: 95 % intervals. × at the top: unknown, {why_unknown(outcome)}.{dashed}"
-    said = "Dots: points of the sweep. Line: mean of close points with its 95 % interval, all other factors varied."
-    return said + dashed
+    table = samples(result, outcome)
+    dots = f"Dots: points; ×: unknown, {why_unknown(outcome)}" if table.unknown.any() else "Dots: points of the sweep"
+    line = "mean of close points"
+    if table.by_median:
+        line = "median of close points (unknown: the longest)"
+    return f"{dots}. Line: {line} with its 95 % interval, all other factors varied.{dashed}"
 
 
 def _other(table: Samples, axis: Axis, factors: Sequence[Axis]) -> Axis | None:
@@ -434,29 +442,35 @@ def _lines(panel: Axes, table: Samples, axis: Axis, other: Axis | None) -> None:
     apart = 0.012 * float(np.ptp(positions))
     if not table.grid:
         many = len(axis.where) > MANY
-        panel.plot(axis.where, table.points(), ".", color="#9A9A9A", markersize=4, zorder=1, rasterized=many)
+        panel.plot(axis.where, table.points(), ".", color=DOTS, markersize=4, zorder=1, rasterized=many)
+        _crosses(panel, np.array(axis.where)[table.unknown], 1, DOTS, 3)
     groups = range(len(other.parts)) if other else [0]
     for group in groups:
         colour, shape = PALETTE[group % len(PALETTE)], MARKERS[group % len(MARKERS)]
         held = other.rows(group) if other else np.ones(len(axis.at), dtype=bool)
-        cells = [table.mean(held & axis.rows(part)) for part in range(len(axis.parts))]
+        cells = [table.typical(held & axis.rows(part)) for part in range(len(axis.parts))]
         value, low, high = (np.array([cell[i] for cell in cells]) for i in range(3))
         x = positions + apart * (group - (len(groups) - 1) / 2)
         label = other.called(group) if other else None
         joined = "-" if axis.numeric else ":"
         panel.plot(x, value, joined, color=colour, marker=shape, markersize=4, linewidth=1.4, label=label, zorder=3)
-        panel.vlines(x, low, high, color=colour, linewidth=1.2, zorder=2)
+        panel.vlines(x, *np.clip([low, high], *panel.get_ylim()), color=colour, linewidth=1.2, zorder=2)
         gone = ~np.isfinite(value)
-        panel.plot(
-            x[gone], np.full(gone.sum(), 0.97 - 0.05 * group), "x", color=colour, markersize=5, zorder=3,
-            transform=panel.get_xaxis_transform(), clip_on=False,
-        )  # fmt: skip
+        _crosses(panel, x[gone], 0.97 - 0.05 * group, colour, 5)
     if other:
         panel.legend(
             loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(other.parts), frameon=False, fontsize=7.5,
             borderaxespad=0, handlelength=1.4, columnspacing=1, handletextpad=0.4, title=other.label,
             title_fontsize=7.5, alignment="left",
         )  # fmt: skip
+
+
+def _crosses(panel: Axes, x: NDArray[np.float64], height: float, colour: str, size: float) -> None:
+    """What is unknown, at the top of a panel: `height` is a share of it."""
+    panel.plot(
+        x, np.full(len(x), height), "x", color=colour, markersize=size, zorder=3,
+        transform=panel.get_xaxis_transform(), clip_on=False,
+    )  # fmt: skip
 
 
 def _ticks(panel: Axes, axis: Axis, grid: bool) -> None:
@@ -488,21 +502,24 @@ def _span(table: Samples) -> tuple[float, float]:
 def _cells(table: Samples, first: Axis, second: Axis) -> list[list[Interval]]:
     """The mean at each pair of levels, one row a level of the second factor."""
     return [
-        [table.mean(first.rows(column) & second.rows(row)) for column in range(len(first.parts))]
+        [table.typical(first.rows(column) & second.rows(row)) for column in range(len(first.parts))]
         for row in range(len(second.parts))
     ]
 
 
-def _tornado_reading(result: SweepResult) -> str:
+def _tornado_reading(result: SweepResult, outcome: str) -> str:
     if result.design == "grid":
         return (
             "One factor at a time goes from the middle point of the grid to its low and its high end.\n"
             f"{_middle(result)} Lines: 95 % intervals of the change, by paired replications."
             f"{_most_of(result, BARS_SHOWN)}"
         )
+    by_median = samples(result, outcome).by_median
     return (
-        "From the mean of all points to that of the points at the low and at the high end of each factor, all others\n"
-        f"varied. Lines: 95 % intervals of the change.{_most_of(result, BARS_SHOWN)}"
+        f"From the {'median' if by_median else 'mean'} of all points to that of the points at the low and at the high "
+        f"end of each factor, all others varied{' (unknown: the longest)' if by_median else ''}. "
+        f"Lines: 95 % intervals of the change{'; an arrow has no end' if by_median else ''}."
+        f"{_most_of(result, BARS_SHOWN)}"
     )
 
 
@@ -534,8 +551,8 @@ def _tornado_span(rows: Sequence[Effect]) -> tuple[float, float]:
     return min(middles + ends), max(middles + ends)
 
 
-def _tornado_row(panel: Axes, row: int, effect: Effect, why: str) -> None:
-    """why: what keeps the outcome from being known where it is not."""
+def _tornado_row(panel: Axes, row: int, effect: Effect, why: str, span: tuple[float, float]) -> None:
+    """why: what keeps the outcome from being known where it is not; span: the ends of all that is known."""
     axis, centre = effect.axis, effect.middle.value
     if not effect.middle.known:
         panel.text(
@@ -556,8 +573,11 @@ def _tornado_row(panel: Axes, row: int, effect: Effect, why: str) -> None:
             continue
         face = colour if change.separated else "white"
         panel.barh(y, change.value, 0.3, centre, color=face, edgecolor=colour, zorder=2)
-        limits = [centre + x for x in (change.low, change.high) if math.isfinite(x)]
+        limits = np.clip([centre + x for x in (change.low, change.high) if x == x], *span).tolist()
         panel.plot(limits, [y] * len(limits), color=INK, linewidth=1, zorder=3)
+        for end, shape, x in ((change.low, "<", span[0]), (change.high, ">", span[1])):
+            if math.isinf(end):
+                panel.plot(x, y, shape, color=INK, markersize=4, zorder=3)
         falls = change.value < 0
         far = (min if falls else max)([centre + change.value, *limits])
         panel.annotate(

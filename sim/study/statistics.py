@@ -75,6 +75,22 @@ def intervals(samples: ArrayLike, confidence: float = CONFIDENCE) -> tuple[Float
     return mean, mean - half, mean + half
 
 
+def median(values: ArrayLike, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
+    """Median of `values`, shape (n,), and its interval by order statistics, which holds for any distribution.
+
+    A value may be infinite: beyond all others. NaN: of none, or where half are beyond; the ends if n is below 6.
+    """
+    from scipy.special import bdtr
+
+    ordered = np.sort(np.asarray(values, dtype=float))
+    n = ordered.size
+    middle = float(np.median(ordered)) if n else np.nan
+    if not np.isfinite(middle):
+        return np.nan, np.nan, np.nan
+    rank = int((bdtr(np.arange(n), n, 0.5) <= (1 - confidence) / 2).sum())
+    return (middle, float(ordered[rank - 1]), float(ordered[n - rank])) if rank else (middle, np.nan, np.nan)
+
+
 def estimate(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     """Mean and Student-t interval of `values`, shape (replications,).
 

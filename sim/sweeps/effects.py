@@ -1,7 +1,8 @@
 """What a sweep shows of its factors: means by level, changes from one level to another, what nothing else beats.
 
 In a grid, points meet the same replications, so that means and changes are taken replication by replication. In other
-designs each point has levels of its own; means are then those of points whose levels lie close together.
+designs each point has levels of its own; means are then those of points whose levels lie close together, or medians
+where some points have an unknown quantile of days, which is longer than all that are known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sim.study.statistics import intervals
+from sim.study.statistics import intervals, median
+from sim.sweeps.outcomes import longest_unknown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +30,7 @@ FEWEST = 3  # points of such a group
 
 
 class Interval(NamedTuple):
-    """A mean with the ends of its 95 % interval; NaN: unknown."""
+    """A mean, or a median, with the ends of its 95 % interval; NaN: unknown."""
 
     value: float
     low: float
@@ -70,31 +72,48 @@ class Axis:
 
 @dataclass(frozen=True)
 class Samples:
-    """One outcome of a sweep, shape (points, replications): `values`, NaN where unknown, and which were `run`."""
+    """One outcome of a sweep, shape (points, replications): `values`, NaN where unknown, and which were `run`.
+
+    longest: whether an unknown value is longer than all that are known.
+    """
 
     values: Floats
     run: Rows
     grid: bool
+    longest: bool = False
 
-    def mean(self, rows: Rows) -> Interval:
-        """The mean over some points."""
+    @property
+    def by_median(self) -> bool:
+        """Whether points of which some are unknown are told by their median, as they have no mean."""
+        return self.longest and not self.grid and bool(self.unknown.any())
+
+    @property
+    def unknown(self) -> Rows:
+        """The points that have runs, but no mean."""
+        return self.run.any(axis=1) & np.isnan(self.points())
+
+    def typical(self, rows: Rows) -> Interval:
+        """The mean over some points, or their median."""
         if not self.run[rows].any():
             return UNKNOWN
         common = self.run[rows].all(axis=0)
         if self.grid or rows.sum() == 1:
             return _interval(self.values[np.ix_(rows, common)].mean(axis=0))
-        return _interval(self.points()[rows & self.run.any(axis=1)])
+        means = self.points()[rows & self.run.any(axis=1)]
+        return Interval(*median(np.where(np.isnan(means), np.inf, means))) if self.by_median else _interval(means)
 
     def change(self, before: Rows, after: Rows) -> Interval:
-        """The mean of some points less that of others."""
+        """What is typical of some points, less that of others. If they are not paired, the halves of their intervals
+        are added as squares, each end with the one that it goes with."""
         if self.grid:
             common = self.run[before | after].all(axis=0)
             first, second = (self.values[np.ix_(rows, common)].mean(axis=0) for rows in (before, after))
             return _interval(second - first)
-        first, second = self.mean(before), self.mean(after)
-        half = np.hypot(first.high - first.value, second.high - second.value)
+        first, second = self.typical(before), self.typical(after)
         value = second.value - first.value
-        return Interval(value, value - half, value + half)
+        below = np.hypot(second.value - second.low, first.high - first.value)
+        above = np.hypot(second.high - second.value, first.value - first.low)
+        return Interval(value, value - below, value + above)
 
     def each(self) -> tuple[Floats, Floats, Floats]:
         """The mean of each point with the ends of its interval."""
@@ -138,7 +157,7 @@ def samples(result: SweepResult, outcome: str) -> Samples:
     run = np.zeros(values.shape, dtype=bool)
     values[row, column] = result.runs[outcome].to_numpy(float)
     run[row, column] = True
-    return Samples(values, run, result.design == GRID)
+    return Samples(values, run, result.design == GRID, longest_unknown(outcome))
 
 
 def axes(result: SweepResult) -> list[Axis]:
@@ -208,13 +227,13 @@ def effects(result: SweepResult, outcome: str) -> list[Effect]:
             held = centre = np.ones(len(axis.at), dtype=bool)
         low, high = held & axis.rows(0), held & axis.rows(len(axis.parts) - 1)
         changes = [table.change(centre, low), table.change(centre, high), table.change(low, high)]
-        found.append(Effect(axis, table.mean(centre), *changes))
+        found.append(Effect(axis, table.typical(centre), *changes))
     return sorted(found, key=lambda effect: -effect.size)
 
 
 def influence(table: Samples, axis: Axis) -> float:
     """How far apart the means at the levels of a factor lie, the others averaged; unknown ones count as farthest."""
-    means = [table.mean(axis.rows(part)).value for part in range(len(axis.parts))]
+    means = [table.typical(axis.rows(part)).value for part in range(len(axis.parts))]
     known = [mean for mean in means if np.isfinite(mean)]
     return (max(known) - min(known) if known else 0.0) if len(known) == len(means) else np.inf
 

@@ -47,10 +47,9 @@ FACILITY_FIGURES: dict[str, tuple[str, str, str]] = {
     "wait": ("mean_wait_h", "h", "mean wait"),
 }
 FIGURES = ROUTE_FIGURES | FACILITY_FIGURES
+QUANTILES = ("transit.p10", "transit.p50", "transit.p90")
 WHY_UNKNOWN = {  # in some run; what is not here is unknown for want of a box alone
-    **dict.fromkeys(
-        ("transit.p10", "transit.p50", "transit.p90"), "too many boxes have not arrived, or there was none"
-    ),
+    **dict.fromkeys(QUANTILES, "too many boxes have not arrived, or there was none"),
     **dict.fromkeys(("promise.within", "promise.late"), "no time is published, or there was no box"),
     **dict.fromkeys(("cost", "generalised"), "no price a TEU, or there was no box or no sailing"),
     "emissions": "no emission factor that counts the cargo, or cargo that is not counted in TEU",
@@ -113,6 +112,11 @@ def unit_of(column: str) -> str:
 def why_unknown(column: str) -> str:
     """What keeps a figure from being known where it is not."""
     return WHY_UNKNOWN.get(column.partition("[")[0], "there was no box")
+
+
+def longest_unknown(column: str) -> bool:
+    """Whether what is unknown of a column counts as longer than all that is known."""
+    return column.partition("[")[0] in QUANTILES
 
 
 def describe(column: str) -> str:

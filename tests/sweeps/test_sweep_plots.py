@@ -95,7 +95,7 @@ def test_changes_are_paired_by_replication(made: Callable[..., SweepResult]) -> 
     assert first.low == pytest.approx((2, 2, 2))  # noise that is shared leaves no doubt
     assert first.high == pytest.approx((-2, -2, -2))
     assert second.whole == pytest.approx((2, 2, 2))
-    alone = samples(result, P90).mean(axes(result)[0].rows(0))
+    alone = samples(result, P90).typical(axes(result)[0].rows(0))
     assert alone.value == pytest.approx(11.25)  # one ship, mean over waits and replications
     assert alone.high - alone.value == pytest.approx(3.18245 * np.std(0.5 * np.arange(4), ddof=1) / 2, rel=1e-4)
 
@@ -110,6 +110,21 @@ def test_random_designs_compare_points_that_lie_close(made: Callable[..., SweepR
     )  # from the mean of the lowest fifth to the highest
     assert by_name["depth"].whole.separated
     assert not by_name["engine"].whole.separated
+
+
+def test_points_that_break_down_count_as_the_longest(made: Callable[..., SweepResult]) -> None:
+    def figures(levels: Mapping[str, Any], _: int) -> tuple[float, float, float]:
+        return (math.nan if levels["depth"] < 5.1 else 20 - levels["depth"], 0.0, 0.0)
+
+    result = made(figures, DEPTH, "{kind: latin-hypercube, points: 60}", 1)
+    (effect,) = effects(result, P90)
+    days = np.sort(20 - result.runs["depth"].to_numpy())  # the three longest are unknown: more ends than the median
+    assert effect.middle.value == pytest.approx(np.median(days))
+    assert effect.high.value == pytest.approx(np.median(days[:12]) - np.median(days))
+    assert effect.low.value == pytest.approx(np.median(days[48:]) - np.median(days))
+    assert effect.low.separated
+    assert math.isinf(effect.low.high)  # the third longest of twelve is the upper end
+    assert "(unknown: the longest)" in plot_tornado(result).texts[1].get_text().replace("\n", " ")
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=12))

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from sim.study import WarmUpError, bonferroni, estimate, intervals, mser5, paired_difference
+from sim.study.statistics import median
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])
@@ -136,3 +137,18 @@ def test_mser_needs_enough_observations_and_all_of_them() -> None:
         mser5(np.zeros(59))
     with pytest.raises(ValueError, match="missing values"):
         mser5([*np.zeros(60), np.nan])
+
+
+def test_the_interval_of_a_median_covers_it_for_any_distribution() -> None:
+    tries = 2000
+    draws = np.random.default_rng(8).lognormal(0, 2, (tries, 25))
+    draws[draws > 12] = np.inf  # one in ten is not known: beyond all others
+    held = [low <= 1 <= high for _, low, high in map(median, draws)]
+    assert np.mean(held) == pytest.approx(0.9567, abs=3 * np.sqrt(0.95 * 0.05 / tries))  # 1 − 2 P(at most 7 of 25)
+
+
+def test_a_median_of_which_half_is_beyond_or_few_is_unknown() -> None:
+    assert np.isnan(median([1.0, 2.0, np.inf, np.inf])).all()
+    assert np.isnan(median([])).all()
+    assert median([3.0, 1.0, 2.0])[0] == 2
+    assert np.isnan(median([3.0, 1.0, 2.0])[1:]).all()
