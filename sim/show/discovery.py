@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from sim.show.files import put_csv, put_text
 from sim.show.shell import found_as, in_shell
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, write
 from sim.show.sweeps import how_sure, scenarios_of
@@ -149,17 +150,14 @@ def save_discovery(found: Discovery, folder: Path) -> list[Path]:
     """Write limits and peeling as CSV, a plot of the boxes, and a page with both, into the folder of the sweep."""
     import pandas as pd
 
-    limits, steps = folder / "discovery.csv", folder / "discovery-peeling.csv"
-    boxes_frame(found).to_csv(limits, index=False, float_format="%.8g")
     peelings = [
         box.peeling.assign(box=number, step=range(len(box.peeling))) for number, box in enumerate(found.boxes, 1)
     ]
     whole = pd.concat(peelings) if peelings else pd.DataFrame(columns=["points", "failures", "coverage", "density"])
-    whole.to_csv(steps, index=False, float_format="%.8g")
+    tables = [put_csv(boxes_frame(found), folder / "discovery.csv"), put_csv(whole, folder / "discovery-peeling.csv")]
     drawn = write(plot_discovery(found), folder / "discovery") if found.boxes else []
-    page = folder / "discovery.md"
-    page.write_text("\n\n".join(_page(found)) + "\n", encoding="utf-8")
-    return [page, limits, steps, *drawn]
+    page = put_text(folder / "discovery.md", ["\n\n".join(_page(found)), "\n"])
+    return [page, *tables, *drawn]
 
 
 def _page(found: Discovery) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.scenario.sources import grades, shares
+from sim.show.files import put_frame, put_text
 from sim.show.progress import remaining
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, write
 from sim.show.tables import plain_table
@@ -195,16 +195,12 @@ def optimise_json(result: OptimisationResult) -> dict[str, Any]:
 def save_optimisation(result: OptimisationResult, folder: Path) -> Path:
     """Write tables, picture and the page that shows them; each file is there whole or not at all."""
     for name in FRAMES:
-        frame = getattr(result, name)
-        _replace(folder / f"{name}.csv", lambda file, frame=frame: frame.to_csv(file, index=False, float_format="%.8g"))
-        _replace(folder / f"{name}.parquet", lambda file, frame=frame: frame.to_parquet(file, index=False))
-    text = json.dumps(optimise_json(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    _replace(folder / "optimise.json", lambda file: file.write_text(text, "utf-8"))
+        put_frame(getattr(result, name), folder / name)
+    text = json.dumps(optimise_json(result), indent=2, ensure_ascii=False, allow_nan=False)
+    put_text(folder / "optimise.json", [text, "\n"])
     if result.verdict is not None:
         write(plot_optimisation(result), folder / PICTURE)
-    page = folder / "README.md"
-    _replace(page, lambda file: file.write_text(_page(result), "utf-8"))
-    return page
+    return put_text(folder / "README.md", [_page(result)])
 
 
 def plot_optimisation(result: OptimisationResult) -> Figure:
@@ -427,10 +423,3 @@ def _record(row: Row) -> dict[str, Any]:
     """A row of a frame as JSON has it; null: unknown."""
     plain = {str(key): getattr(value, "item", lambda value=value: value)() for key, value in row.items()}
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in plain.items()}
-
-
-def _replace(target: Path, writing: Any) -> None:
-    """Write a file under another name, and put it in its place."""
-    fresh = target.with_name(f".{target.name}.new")
-    writing(fresh)
-    os.replace(fresh, target)

@@ -9,13 +9,14 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.scenario.sources import shares
+from sim.show.files import put_frame
 from sim.show.map import plot_map
 from sim.show.plots import (
     plot_costs,
@@ -91,7 +92,8 @@ def check_place(target: Path) -> None:
         error.filename = str(target.parent)  # as it was given, and not the name that was tried
         raise
     for folder in made:  # nothing is left behind
-        folder.rmdir()
+        with suppress(OSError):  # what another process writes there meanwhile is its own
+            folder.rmdir()
 
 
 def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal: Journal | None = None) -> Path:
@@ -108,16 +110,18 @@ def save(result: Result, out: Path, *, scenario: Scenario | None = None, journal
         result.summary().to_csv(folder / "summary.csv", index=False)
         _json(result.to_json(), folder / "summary.json")
         listed["summary.csv, summary.json"] = "means over the replications with 95 % intervals"
+        (folder / "measures").mkdir()
         for name, frame in result.frames.items():
-            _frame(frame, folder / "measures" / name)
+            put_frame(frame, folder / "measures" / name)
             listed[f"measures/{name}.csv, .parquet"] = f"by replication: {MEASURES.get(name, name)}"
         if journal is not None:
             _journal(journal, folder / "journal")
             listed["journal/*.parquet"] = f"all that happened in replication {journal.replication}, times in h"
             listed["journal/names.json"] = "what the numbers in the journal stand for"
         if result.priced():
+            (folder / "costs").mkdir()
             for name, what in COSTS.items():
-                _frame(getattr(result, name.replace("-", "_"))(), folder / "costs" / name)
+                put_frame(getattr(result, name.replace("-", "_"))(), folder / "costs" / name)
                 listed[f"costs/{name}.csv, .parquet"] = what
         (folder / "plots").mkdir()
         for name, (plot, what) in (PLOTS | (COST_PLOTS if result.priced() else {})).items():
@@ -134,7 +138,7 @@ def save_comparison(comparison: Comparison, out: Path) -> Path:
     names = [result.scenario for result in comparison.results]
     target = differences_folder(names, out)
     with _whole(target) as folder:
-        _frame(comparison.differences(), folder / "differences")
+        put_frame(comparison.differences(), folder / "differences")
         _json(comparison.to_json(), folder / "summary.json")
         write(plot_differences(comparison), folder / "differences")
         _json({"runs": [_record(result, None) for result in comparison.results]}, folder / RECORD)
@@ -173,7 +177,7 @@ def save_part(
         listed = {"summary.json": "all of it, as `--json` prints it"}
         _json(summary, folder / "summary.json")
         for name, (frame, what) in frames.items():
-            _frame(frame, folder / name)
+            put_frame(frame, folder / name)
             listed[f"{name}.csv, .parquet"] = what
         for name, (figure, what) in figures.items():
             write(figure, folder / name)
@@ -204,12 +208,6 @@ def _whole(target: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
-
-
-def _frame(frame: pd.DataFrame, stem: Path) -> None:
-    stem.parent.mkdir(exist_ok=True)
-    frame.to_csv(stem.with_suffix(".csv"), index=False, float_format="%.8g")  # Parquet has all digits
-    frame.to_parquet(stem.with_suffix(".parquet"), index=False)
 
 
 def _journal(journal: Journal, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
@@ -14,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from sim.show.files import put_frame, put_text
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, Sheet, write
 from sim.show.sweeps import how_sure, unsound
 from sim.show.tables import number, plain_table
@@ -186,13 +186,7 @@ def _shares_key() -> Sequence[Artist]:
 
 def save_indices(table: pd.DataFrame, folder: Path, name: str = "indices") -> list[Path]:
     """Write a table of indices as CSV and Parquet."""
-    files = [folder / f"{name}.{ending}" for ending in ("csv", "parquet")]
-    fresh = [file.with_name(f".{file.name}.new") for file in files]
-    table.to_csv(fresh[0], index=False, float_format="%.8g")  # Parquet has all digits
-    table.to_parquet(fresh[1], index=False)
-    for new, file in zip(fresh, files, strict=True):
-        os.replace(new, file)
-    return files
+    return put_frame(table, folder / name)
 
 
 def save_study(study: Study, folder: Path) -> Path:
@@ -202,9 +196,7 @@ def save_study(study: Study, folder: Path) -> Path:
     if study.weighing is not None and study.shares is not None:
         save_indices(study.shares, folder, "shares")
         write(plot_indices(study.weighing, study.shares), folder / "shares")
-    page = folder / "README.md"
-    page.write_text("\n".join(_page(study)) + "\n", "utf-8")
-    return page
+    return put_text(folder / "README.md", ["\n".join(_page(study)), "\n"])
 
 
 def study_table(study: Study, width: int = 120) -> RenderableType:

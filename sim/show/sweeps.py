@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sim.scenario.sources import shares_of_each
+from sim.show.files import put_frame, put_text
 from sim.show.progress import remaining
 from sim.show.shell import RESULTS, found_as, goes_on_with, in_shell
 from sim.show.tables import plain_table
@@ -219,18 +220,8 @@ def sweep_json(result: SweepResult) -> Iterator[str]:
 
 def save_tables(result: SweepResult, folder: Path) -> list[Path]:
     """Write runs, estimates and failures as CSV and Parquet; each file is there whole or not at all."""
-    written = []
-    for name, frame in (("runs", result.runs), ("estimates", result.estimates()), ("failures", result.failures)):
-        for ending in ("csv", "parquet"):
-            target = folder / f"{name}.{ending}"
-            fresh = folder / f".{name}.{ending}.new"
-            if ending == "csv":
-                frame.to_csv(fresh, index=False, float_format="%.8g")  # Parquet has all digits
-            else:
-                frame.to_parquet(fresh, index=False)
-            os.replace(fresh, target)
-            written.append(target)
-    return written
+    frames = {"runs": result.runs, "estimates": result.estimates(), "failures": result.failures}
+    return [file for name, frame in frames.items() for file in put_frame(frame, folder / name)]
 
 
 def save_page(result: SweepResult, folder: Path) -> Path:
@@ -246,20 +237,12 @@ def save_page(result: SweepResult, folder: Path) -> Path:
     for plot in plots(result):
         write(plot.figure, fresh / plot.stem)
         drawn.append((plot.stem, plot.caption))
-    _replace(folder / "sweep.json", sweep_json(result))
+    put_text(folder / "sweep.json", sweep_json(result))
     if (folder / "plots").exists():
         os.replace(folder / "plots", old)
     os.replace(fresh, folder / "plots")
     shutil.rmtree(old, ignore_errors=True)
-    return _replace(folder / "README.md", [page(result, drawn)])
-
-
-def _replace(target: Path, pieces: Iterable[str]) -> Path:
-    fresh = target.with_name(f".{target.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.writelines(pieces)
-    os.replace(fresh, target)
-    return target
+    return put_text(folder / "README.md", [page(result, drawn)])
 
 
 def page(result: SweepResult, drawn: Sequence[tuple[str, str]]) -> str:

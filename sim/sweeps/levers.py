@@ -176,6 +176,10 @@ def read_optimisation(file: str | os.PathLike[str], library: Path) -> Optimisati
     bases = reader.bases(block.base, block.set)
     for lever in block.levers:
         reader.check_lever(lever, block.levers[lever])
+    goals = reader.goals(block.target, bases[0])
+    confidence = 0.95 if block.confidence is None else float(block.confidence)
+    if not 0.5 <= confidence < 1:
+        reader.fault(("confidence",), f"found {confidence:.6g}, where a share from 50 % to less than 100 % is due")
     reader.refuse()
     factors = reader.factors(
         {
@@ -187,10 +191,6 @@ def read_optimisation(file: str | os.PathLike[str], library: Path) -> Optimisati
     )
     reader.refuse()
     levers = [reader.priced(factor, block.levers[factor.name], bases[0]) for factor in factors]
-    goals = reader.goals(block.target, bases[0])
-    confidence = 0.95 if block.confidence is None else float(block.confidence)
-    if not 0.5 <= confidence < 1:
-        reader.fault(("confidence",), f"found {confidence:.6g}, where a share from 50 % to less than 100 % is due")
     reader.refuse()
     limit = None if block.time_limit is None else 3600 * float(block.time_limit)
     asked = PointList(kind="list", points=[{}])  # which points there are, the search finds out

@@ -496,3 +496,11 @@ def test_faults_of_the_file(corridor: Corridor, folder: Path, changed: dict[str,
     near = text.splitlines()[max(0, line - 4) : line + 3]
     assert any(f'"{key}"' in one for one in near) or key.isdigit(), done.output
     assert not (folder / "results").exists()
+
+
+def test_faults_of_levers_and_of_targets_are_told_together(corridor: Corridor, folder: Path) -> None:
+    file = FILE | {"levers": {"feeders": {**LEVER, "values": [2, 0]}}, "target": "transit.p99[trade/over] <= 7 d"}
+    (folder / "sooner.yaml").write_text(json.dumps(file, indent=1), encoding="utf-8")
+    told = corridor("optimise", "sooner.yaml").output
+    assert "of at least 1" in told
+    assert 'did you mean "transit.p90"?' in told
