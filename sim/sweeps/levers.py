@@ -174,22 +174,19 @@ def read_optimisation(file: str | os.PathLike[str], library: Path) -> Optimisati
     block, root = read_block(name, OptimiseBlock)
     reader = _LeverReader(name, root, library)
     bases = reader.bases(block.base, block.set)
-    for lever in block.levers:
-        reader.check_lever(lever, block.levers[lever])
+    sound = {lever: one for lever, one in block.levers.items() if reader.check_lever(lever, one)}
     goals = reader.goals(block.target, bases[0])
     confidence = 0.95 if block.confidence is None else float(block.confidence)
     if not 0.5 <= confidence < 1:
         reader.fault(("confidence",), f"found {confidence:.6g}, where a share from 50 % to less than 100 % is due")
-    reader.refuse()
     factors = reader.factors(
         {
             name: FactorBlock(**one.model_dump(include=set(FactorBlock.model_fields), exclude_unset=True))
-            for name, one in block.levers.items()
+            for name, one in sound.items()
         },
         bases,
         design=None,
     )
-    reader.refuse()
     levers = [reader.priced(factor, block.levers[factor.name], bases[0]) for factor in factors]
     reader.refuse()
     limit = None if block.time_limit is None else 3600 * float(block.time_limit)
@@ -216,9 +213,9 @@ class _LeverReader(Reader):
     def where(self, *path: str) -> Origin:
         return super().where(*_of_levers(path))
 
-    def check_lever(self, name: str, block: LeverBlock) -> None:
+    def check_lever(self, name: str, block: LeverBlock) -> bool:
         """Whether it has levels of one kind, and costs of one kind."""
-        path = ("levers", name)
+        path, before = ("levers", name), len(self.lines)
         if name in RESERVED:
             self.fault(path, f'"{name}" is the name of a column of the tables; choose another', at="key")
         for one, other in (("values", "levels"), ("cost", "cost_each")):
@@ -229,6 +226,7 @@ class _LeverReader(Reader):
                     f"found {' and '.join(given) or 'neither'} of {one} and {other}, of which one is due",
                     at="key",
                 )
+        return len(self.lines) == before
 
     def priced(self, factor: Factor, block: LeverBlock, scenario: Scenario) -> tuple[Factor, tuple[float, ...]]:
         """The lever with its levels in the order of their costs, and these, USD a year."""
