@@ -172,9 +172,8 @@ class _Ledger:
         reached = np.zeros(len(came), np.int16)  # the leg that it waits for there
         for leg in range(len(way.legs)):
             for piece in self.journal.parcels.of_leg(number, leg):
-                unit = piece["unit"] - mine.start
-                known = np.where(never[unit], self.end, np.inf)  # until when; what is known ahead is not told
-                rows = piece.where(counted[unit] & (piece["landed"] <= known))
+                known = piece["landed"] <= self.end  # what is known ahead is not told
+                rows = piece.where(counted[piece["unit"] - mine.start] & known)
                 if len(rows["unit"]):
                     unit = rows["unit"] - mine.start
                     yield from self._leg(Carried(way, number, leg, rows, len(self.calls["arrived"])), came[unit])

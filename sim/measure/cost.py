@@ -89,18 +89,21 @@ def _stays(network: Network, journal: Journal, number: int, mine: slice) -> Iter
     """Hours of the measured units of one itinerary, leg by leg: those of standing before it, and those of riding on it,
     by turns. They add up to the transit time, or to the run's end where a unit has not arrived."""
     run = network.model.run
+    end = float(run.length + run.run_out)
     measured = released_within(journal, mine, 0.0, run.length)
     came = journal.units["released"][measured].copy()
 
     for leg in range(len(network.itineraries[number].legs)):
-        stands = float(run.length + run.run_out) - came  # to the run's end; or it is under way then
+        stands = end - came  # to the run's end; or it is under way then
         rides, stayed = np.zeros(len(came)), np.ones(len(came), bool)
         for piece in journal.parcels.of_leg(number, leg):
             unit = piece["unit"]
             rows = piece.where(np.isfinite(piece["landed"]) & (unit >= measured.start) & (unit < measured.stop))
             unit = rows["unit"] - measured.start
-            stands[unit], rides[unit] = rows["lifted"] - came[unit], rows["landed"] - rows["lifted"]
-            came[unit], stayed[unit] = rows["landed"], False
+            # what is known ahead is not told
+            lifted, landed = (np.minimum(rows[name], end) for name in ("lifted", "landed"))
+            stands[unit], rides[unit] = lifted - came[unit], landed - lifted
+            came[unit], stayed[unit] = landed, rows["landed"] > end
         came[stayed] = np.nan  # it never came to the end of the leg
         yield np.nan_to_num(stands, copy=False)
         del stands  # it takes much room

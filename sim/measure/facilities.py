@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.model import Journal
 from sim.model.grid import snap
 from sim.network import Network, path_hours
-from sim.scenario.schema import FleetService
+from sim.scenario.schema import FleetService, IndividualService
 
 Floats = NDArray[np.float64]
 
@@ -31,13 +31,16 @@ def facility_frames(network: Network, journal: Journal) -> tuple[pd.DataFrame, p
     for row, busy, queue in _facilities(network, journal, edges):
         rows.append(row)
         hours = np.diff(edges)
+        share = busy / hours / row["capacity"]
+        if row["kind"] == "path":  # those of a window are taken in part of the day, and may end in the next
+            share = np.minimum(share, 1.0)
         days.append(
             pd.DataFrame(
                 {
                     "place": row["place"],
                     "facility": row["facility"],
                     "date": dates,
-                    "utilisation": busy / hours / row["capacity"],
+                    "utilisation": share,
                     "queue": queue / hours,
                 }
             )
@@ -91,7 +94,7 @@ def _uses(
     if kind == "paths":
         s = journal.segments
         mine = s["link"] == journal.names["links"].index(place)
-        headway = snap(path_hours(network.model.links[place]))  # as trains keep it
+        headway = snap(path_hours(network.model.links[place]))  # trains follow closer in a daily window
         # who enters after the end has waited until then, as at any other facility
         entered = np.minimum(s["entered"][mine].astype(float), network.model.run.length + network.model.run.run_out)
         return s["begin"][mine].astype(float), entered, entered + headway, float(journal.capacities[index])
@@ -127,30 +130,36 @@ def _room_by_bin(journal: Journal, index: int, edges: Floats) -> Floats:
 
 
 def link_frame(network: Network, journal: Journal) -> pd.DataFrame:
-    """What each link carried, a year, by the direction of the flow."""
+    """What each link carried, a year, by the direction of the flow; `vehicles` are those with cargo."""
     run = network.model.run
     a_year = HOURS_A_YEAR / run.length
     flows = [network.model.demand[i.flow] for i in network.itineraries]
     cargo = [network.model.cargo[f.cargo] for f in flows]
+    services = {
+        (number, leg): network.model.services[step.service]
+        for number, way in enumerate(network.itineraries)
+        for leg, step in enumerate(way.legs)
+    }
     units: Counter[tuple[int, int]] = Counter()  # by itinerary and leg
-    calls: dict[tuple[int, int], set[int]] = defaultdict(set)  # at which they were loaded
+    left: dict[tuple[int, int], set[float]] = defaultdict(set)  # the calls of their fleets, or hours of the timetable
     for piece in journal.parcels.by_leg():
         c = piece.where((piece["lifted"] >= 0) & (piece["lifted"] < run.length))
         if len(c["leg"]):
             key = int(c["itinerary"][0]), int(c["leg"][0])
             units[key] += len(c["leg"])
-            calls[key].update(np.unique(c["call_from"]).tolist())
+            told_by = "call_from" if isinstance(services[key], FleetService) else "lifted"
+            left[key].update(np.unique(c[told_by]).tolist())
     rows = []
-    counted: dict[tuple[str, str, str], set[int]] = defaultdict(set)  # of these calls, on each link and direction
+    counted: dict[tuple[str, str, str, str], set[float]] = defaultdict(set)  # of these, by service, link and direction
     for (number, leg), carried in units.items():
         way = network.itineraries[number]
         step = way.legs[leg]
-        by_fleet = isinstance(network.model.services[step.service], FleetService)
+        alone = isinstance(services[number, leg], IndividualService)
         for section in network.sections(step.service, step.origin):
-            before = counted[section.link, section.start, flows[number].direction]
-            further = calls[number, leg] - before
+            before = counted[step.service, section.link, section.start, flows[number].direction]
+            further = left[number, leg] - before
             before |= further
-            vehicles = len(further) if by_fleet else carried / flows[number].block
+            vehicles = carried / flows[number].block if alone else len(further)
             rows.append(
                 {
                     "link": section.link or step.service,
@@ -176,6 +185,8 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
     k = {name: column[order] for name, column in calls.items()}
     goes_on = np.append(k["vehicle"][1:] == k["vehicle"][:-1], False) if len(order) else np.empty(0, bool)
     k["next"] = np.where(goes_on, np.roll(k["arrived"], -1), np.nan)
+    # without cargo it leaves from the roads, when the sea is open
+    k["left_roads"] = np.where(np.isnan(k["reberthed"]) & ~np.isnan(k["weather_out"]), k["weather_out"], k["reberthed"])
     left = (k["weather_out"] >= 0) & (k["weather_out"] < length)
     count = len(journal.names["fleets"])
 
@@ -190,7 +201,7 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
     phases = {
         "share_moving": hours("weather_out", "next"),
         "share_at_berth": hours("berthed", "discharged") + hours("reberthed", "weather_out"),
-        "share_waiting_berth": hours("arrived", "berthed") + hours("closed", "reberthed"),
+        "share_waiting_berth": hours("arrived", "berthed") + hours("closed", "left_roads"),
         "share_waiting_cargo": hours("discharged", "closed"),
     }
     rows = []

@@ -72,8 +72,9 @@ class Measures:
       kept (the promise).
     facilities: place, facility, kind, capacity, utilisation, mean_queue, mean_wait_h.
     facility_days: place, facility, date, utilisation, queue.
-    links: link, start, end, direction, units, teu, t, vehicles, a year.
-    fleets: fleet, service, vehicles, voyages_per_vehicle, load factors west and east, shares of time.
+    links: link, start, end, direction, units, teu, t, vehicles with cargo, a year.
+    fleets: fleet, service, vehicles, voyages_per_vehicle, load factors out (from the first stop of the service) and
+      back, shares of time.
     costs: flow, route, order, stage, kind, operator, USD a unit of cargo, known (False: no freight is given).
     emissions: flow, route, order, stage, kind (leg or hub), factor, load_factor, empty_running, source, grade, t km and
         kg CO2e a unit (wtw, ttw), known.

@@ -242,6 +242,7 @@ class World:
             if vehicle.call is not None:
                 recorder.over(vehicle.call)
         calls = recorder.calls_table()  # takes the most room
+        self.finished[self.finished > self.times.end] = np.nan  # known ahead, but not within the run
         units: Table = {
             "itinerary": self.itinerary,
             "released": all_released(self.traffic),

@@ -121,7 +121,7 @@ def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, Chains, list[F
                 chains[name, route] = legs
             elif all_known:
                 faults.append(Fault(("demand", name, *path), legs, "key"))
-    return ways, chains, [*faults, *_oversized(model, doubtful)]
+    return ways, chains, [*faults, *_oversized(model, chains, doubtful)]
 
 
 def _named(flow: Flow) -> dict[str, Path]:
@@ -337,7 +337,7 @@ def _service_graphs(model: Model, ways: Ways, carried: dict[str, set[str]]) -> C
     return lambda cargo, route: graph_of(cargo, frozenset(route.avoid))
 
 
-def _oversized(model: Model, doubtful: frozenset[Path]) -> Iterable[Fault]:
+def _oversized(model: Model, chains: Chains, doubtful: frozenset[Path]) -> Iterable[Fault]:
     """What could never be carried or put down, and would wait for ever, unless that hangs on what is doubtful."""
     for name, fleet in model.fleets.items():
         stops = model.services[fleet.service].stops
@@ -348,7 +348,7 @@ def _oversized(model: Model, doubtful: frozenset[Path]) -> Iterable[Fault]:
             continue
         yield from _too_small_fleet(model, name, fleet, doubtful)
         for place in stops:
-            yield from _too_small_yards(model, name, fleet, place)
+            yield from _too_small_yards(model, chains, name, fleet, place)
 
 
 def _too_small_fleet(model: Model, name: str, fleet: Fleet, doubtful: frozenset[Path]) -> Iterable[Fault]:
@@ -362,12 +362,20 @@ def _too_small_fleet(model: Model, name: str, fleet: Fleet, doubtful: frozenset[
             )
 
 
-def _too_small_yards(model: Model, name: str, fleet: Fleet, place: str) -> Iterable[Fault]:
-    section = "ports" if place in model.ports else "terminals"
+def _too_small_yards(model: Model, chains: Chains, name: str, fleet: Fleet, place: str) -> Iterable[Fault]:
+    section, room = "ports" if place in model.ports else "terminals", float(fleet.capacity) * load_share(model, fleet)
+    lands = {
+        (model.cargo[model.demand[flow].cargo].space.unit, model.demand[flow].direction)
+        for (flow, _), legs in chains.items()
+        for leg, following in pairwise(legs)
+        if (leg.service, leg.destination) == (fleet.service, place)
+        and isinstance(model.services[following.service], FleetService)
+    }
     for yard_name, yard in getattr(model, section)[place].yards.items():
-        if yard.limit.unit == fleet.capacity.unit and yard.limit < fleet.capacity:
+        stands = any(yard.limit.unit == unit and yard.direction in (None, direction) for unit, direction in lands)
+        if stands and yard.limit < room:
             yield Fault(
                 (section, place, "yards", yard_name, "limit"),
-                f"a full vehicle of fleet {name} ({fleet.capacity:g} {fleet.capacity.unit}) is larger than "
+                f"a full vehicle of fleet {name} ({room:g} {fleet.capacity.unit}) is larger than "
                 f"this yard ({yard.limit:g} {yard.limit.unit}) and would wait for ever",
             )

@@ -104,14 +104,16 @@ def plot_facilities(result: Result) -> Figure:
     names, weeks = _weekly(result, "utilisation")
     if weeks.empty:
         return Sheet(result, "How much the facilities are used", "There is none that could be full.", HEAD + FOOT)
-    shown = weeks.loc[weeks.mean(axis=1).sort_values(ascending=False, kind="stable").index[:FACILITIES_SHOWN]]
+    use = result.facilities().set_index(["place", "facility"])["utilisation"]
+    use = use.sort_values(ascending=False, kind="stable")
+    shown = weeks.loc[use.index[:FACILITIES_SHOWN]]
     left_out = len(weeks) - len(shown)
     left = 0.25 + 0.06 * max(len(names[key]) for key in shown.index)
     height = 0.2 * len(shown)
     sheet = Sheet(
         result,
         "How much the facilities are used",
-        f"Weekly mean utilisation, by falling mean of all weeks (right, %; bold from {100 * BUSY:.0f} % on)."
+        f"Weekly mean utilisation, by falling mean of the whole period (right, %; bold from {100 * BUSY:.0f} % on)."
         + (f" The {left_out} least used ones are left out." if left_out else ""),
         HEAD + height + 0.4 + FOOT,
     )
@@ -129,7 +131,7 @@ def plot_facilities(result: Result) -> Figure:
     axes.set_yticks(np.arange(len(shown)) + 0.5, [names[key] for key in shown.index], size=7.5)
     axes.tick_params(axis="y", length=0)
     axes.spines[:].set_visible(False)
-    for position, mean in enumerate(shown.mean(axis=1)):
+    for position, mean in enumerate(use[:FACILITIES_SHOWN]):
         weight = "bold" if mean >= BUSY else "normal"
         axes.annotate(
             f"{100 * mean:.0f}",

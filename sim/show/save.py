@@ -68,7 +68,7 @@ MEASURES = {
     "releases": "boxes by day of release (0: the first measured one), their days under way, how many kept the promise",
     "facilities": "utilisation (0 to 1), mean queue (units) and mean wait (h) of each facility",
     "facility_days": "utilisation and queue by day",
-    "links": "units, TEU, t and vehicles a year on each link and direction",
+    "links": "units, TEU, t and vehicles with cargo a year on each link and direction",
     "fleets": "voyages, loads and use of time of each fleet",
     "costs": "USD a unit of cargo by stage, kind and operator",
     "emissions": "t km, and kg CO2e a unit of cargo, well-to-wheel and tank-to-wheel, by stage",

@@ -258,7 +258,7 @@ def _cost_notes(costs: pd.DataFrame, flows: Sequence[str]) -> list[Text]:
         "these places. WTW: well-to-wheel, TTW: tank-to-wheel"
     ]
     if (costs["unfinished"] > 0).any():
-        notes.append("≥ at least: some boxes had not arrived at the end; days and value of time so far")
+        notes.append("≥ at least: some boxes had not arrived at the end; days, value of time and break-even so far")
     if not flows:
         notes.append("The stages of a flow: --flow FLOW")
     return [Text(note, style="dim") for note in notes]
@@ -454,7 +454,8 @@ def _small_share(share: float) -> str:
 
 
 def _order(rows: Sequence[Mapping[Any, Any]], behind: pd.DataFrame) -> Text:
-    """Which route is the fastest in the mean, and by how much; nothing is ranked that is not separated."""
+    """Which route is the fastest in the mean, and by how much; nothing is ranked that is not separated. Boxes that have
+    not arrived count with their days so far."""
     labels = {(row["flow"], row["route"]): row["label"] for row in rows}
     if behind.empty or behind["difference"].isna().all():
         return Text("No order: the means are not known", style="dim")
@@ -465,9 +466,10 @@ def _order(rows: Sequence[Mapping[Any, Any]], behind: pd.DataFrame) -> Text:
     if level:
         text.append(f"Not separated: {' · '.join([fastest, *level])}", style="italic")
     else:
-        text.append(f"Fastest in the mean: {fastest}")
+        text.append(f"Fastest in the mean{' so far' if first['base_unfinished'] > 0 else ''}: {fastest}")
     for row in behind[behind["separated"]].to_dict("records"):
-        text.append(f"\n{row['difference']:+.1f} ±{row['high'] - row['difference']:.1f} days: ")
+        days = "days so far" if row["base_unfinished"] > 0 or row["unfinished"] > 0 else "days"
+        text.append(f"\n{row['difference']:+.1f} ±{row['high'] - row['difference']:.1f} {days}: ")
         text.append(labels[row["flow"], row["route"]])
     return text
 

@@ -39,7 +39,8 @@ SHARES = ["share_within", "share_late", "share_early"]
 COUNTS = ["boxes", "teu", "unfinished", "share_unfinished"]
 COMPARED = ["mean", "p50", "p90", "share_within"]
 GAIN = ["difference", "low", "high", "correlation", "variance_ratio"]
-PAIRED = ["base", "value", *GAIN, "base_unfinished", "unfinished"]
+UNARRIVED = ["base_unfinished", "unfinished"]
+PAIRED = ["base", "value", *GAIN, *UNARRIVED]
 USE = ["utilisation", "mean_queue", "mean_wait_h"]
 
 
@@ -116,7 +117,8 @@ class Result:
 
         `difference` is its mean less that of the fastest (`base_flow`, `base_route`), paired by replication, with an
         interval that holds for all pairs of routes of these places together. `separated` is False where it includes
-        zero or is unknown: then neither is the faster one.
+        zero or is unknown: then neither is the faster one. `base_unfinished` and `unfinished` are the shares of boxes
+        that have not arrived: their days so far are in the means.
         """
         import pandas as pd
 
@@ -124,8 +126,8 @@ class Result:
         for _, routes in self.summary().groupby(PLACES, sort=False):
             if len(routes) > 1 and routes["mean"].notna().any():
                 rows += list(self._behind_the_fastest(routes))
-        table = pd.DataFrame(rows, columns=[*PLACES, "base_flow", "base_route", *KEY, *GAIN, "separated"])
-        return table.astype(dict.fromkeys(GAIN, float))
+        table = pd.DataFrame(rows, columns=[*PLACES, "base_flow", "base_route", *KEY, *GAIN, *UNARRIVED, "separated"])
+        return table.astype(dict.fromkeys([*GAIN, *UNARRIVED], float))
 
     def _behind_the_fastest(self, routes: pd.DataFrame) -> Iterator[dict[str, Any]]:
         """The rows of one pair of places, in order of their means."""
@@ -139,6 +141,8 @@ class Result:
                 **{name: row[name] for name in (*PLACES, *KEY)},
                 **{f"base_{name}": fastest[name] for name in KEY},
                 **_gain(gain),
+                "base_unfinished": fastest["share_unfinished"],
+                "unfinished": row["share_unfinished"],
                 "separated": gain.separated,
             }
 

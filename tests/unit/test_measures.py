@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from sim.measure import Measures, carried, essentials, measure, releases
+from sim.measure.cost import day_value
 from sim.model import Journal, simulate
 from sim.network import Network, build
 from sim.network.preview import preview
 from sim.scenario.load import load
 
 SMALL = Path(__file__).resolve().parents[1] / "user" / "small.yaml"
+BASELINE = Path(__file__).resolve().parents[2] / "scenarios" / "baseline-2024.yaml"
 SLOW = ("fleets.feeders.vessels=1", "fleets.feeders.capacity=100 TEU")
 QUANTILES = ("p10", "p50", "p90")
 
@@ -132,6 +134,8 @@ def test_the_time_of_a_fleet_is_that_of_the_calls_of_its_vehicles(busy: tuple[Ne
                 for share, parts in spans.items():
                     for start, end in parts:
                         until = following if end == "next" else calls[end][row]
+                        if (start, end) == ("closed", "reberthed") and np.isnan(until):
+                            until = calls["weather_out"][row]  # it leaves empty from the roads
                         if (
                             row == rows[-1]
                             and np.isnan(until)
@@ -144,7 +148,48 @@ def test_the_time_of_a_fleet_is_that_of_the_calls_of_its_vehicles(busy: tuple[Ne
         shares = row[list(spans)].astype(float)
         assert shares.to_list() == pytest.approx([h / (len(vehicles) * length) for h in hours.values()])
         assert shares[["share_at_berth", "share_waiting_cargo", "share_moving"]].min() > 0
-        assert 0.98 < shares.sum() <= 1 + 1e-9  # a ship that waits to leave empty does none of these
+        assert shares.sum() == pytest.approx(1)
+
+
+def test_ships_that_wait_in_the_roads_to_leave_empty_wait() -> None:
+    network = build(load(BASELINE.parents[1] / "tests" / "oracles" / "storms-by-phase.yaml"))
+    found = measure(network, simulate(network, 0)).fleets
+    assert found.filter(like="share_").sum(axis=1).to_list() == pytest.approx([1] * len(found))
+
+
+def test_hours_beyond_the_end_are_not_told_though_they_are_known() -> None:
+    """A liner that is at sea when the run ends, and the barge behind it, are known to the end of the way."""
+    network = build(load(BASELINE, set=["run.length=45 d", "run.run_out=0 d", "run.warm_up=30 d"]))
+    journal = simulate(network, 0)
+    found = measure(network, journal)
+    assert np.nanmax(journal.units["finished"]) <= network.model.run.length
+    assert (journal.carriages["landed"] > network.model.run.length).any()
+    routes = found.routes.set_index(["flow", "route"]).query("boxes > 0")
+    days = found.releases.query("day >= 0").groupby(["flow", "route"])[["box_days", "boxes"]].sum()
+    assert (days["box_days"] / days["boxes"]).loc[routes.index].to_list() == pytest.approx(routes["mean"].to_list())
+    value = found.costs[found.costs["kind"] == "time value"]
+    assert value["usd"].min() >= 0
+    a_day = value.groupby(["flow", "route"])["usd"].sum().loc[routes.index] / routes["mean"]
+    worth = [day_value(network.model.cargo[network.model.demand[flow].cargo]) for flow, _ in a_day.index]
+    assert a_day.to_list() == pytest.approx(worth)
+
+
+def test_a_liner_counts_once_a_sailing_whatever_it_carries() -> None:
+    network = build(load(BASELINE, set=["run.length=60 d", "run.run_out=0 d", "run.warm_up=0 d"]))
+    journal = simulate(network, 0)
+    links = measure(network, journal).links.query("link == 'shanghai-suez' and direction == 'west'")
+    rows = journal.carriages
+    sailings = {
+        (leg.service, hour)
+        for number, way in enumerate(network.itineraries)
+        for at, leg in enumerate(way.legs)
+        if any(section.link == "shanghai-suez" for section in network.sections(leg.service, leg.origin))
+        and network.model.demand[way.flow].direction == "west"
+        for hour in rows["lifted"][(rows["itinerary"] == number) & (rows["leg"] == at)].tolist()
+        if 0 <= hour < network.model.run.length
+    }
+    assert links["vehicles"].sum() == pytest.approx(len(sailings) * 365 / 60)
+    assert len(sailings) <= 2 * 9  # two weekly services
 
 
 def test_a_link_carries_what_is_on_board_of_the_vehicles_that_run_it(busy: tuple[Network, Journal, Measures]) -> None:
@@ -187,6 +232,12 @@ def test_a_daily_window_that_lets_in_one_train_makes_one_path_a_day() -> None:
     assert offered.capacity == 1
     table = measure(network, simulate(network, 0)).facilities.set_index("place")
     assert table.loc["hub-east-port", "utilisation"] == pytest.approx(offered.utilisation, rel=0.15)
+
+
+def test_no_day_of_a_daily_window_is_used_for_more_than_the_whole() -> None:
+    network = build(load(BASELINE, set=["run.length=10 d"]))
+    days = measure(network, simulate(network, 1)).facility_days.query("place == 'marmaray'")["utilisation"]
+    assert days.max() == 1  # a day with the last trains of one night, and the first of the next
 
 
 def test_the_days_of_a_facility_add_up_to_its_whole_period(busy: tuple[Network, Journal, Measures]) -> None:

@@ -110,6 +110,10 @@ def test_a_yard_smaller_than_a_train_is_refused() -> None:
     assert any("would wait for ever" in line for line in lines)
 
 
+def test_a_yard_of_one_direction_may_be_smaller_than_what_unloads_for_the_other() -> None:
+    assert changed("ports.b.yards.west.limit=150 TEU").itineraries  # the ship holds 200 and brings to b what goes east
+
+
 def test_a_ship_that_floats_without_a_single_box_is_refused() -> None:
     lines = refused("ports.b.depth=2 m", 'fleets.bc.draught={full: "6 m", empty: "2 m"}')
     assert any("loads no more than 0 TEU" in line for line in lines)
