@@ -163,7 +163,7 @@ def nearest_unit(unit: str, dimension: Dimension) -> str | None:
     allowed = UNITS[dimension]
     parts = [MEANT.get(part.strip(), part.strip()) for part in unit.split("/")]
     below = " ".join(MEANT.get(part, part) for part in re.split(r"[/\s()·*-]+", unit.partition("/")[2]) if part)
-    for guess in (MEANT.get(unit, unit), "/".join(parts), f"{parts[0]}/({below})"):
+    for guess in (MEANT.get(unit, unit), "/".join(parts), f"{parts[0]}/({below})", f"{unit}/a", f"{unit}/d"):
         if guess in allowed:
             return guess
     close = difflib.get_close_matches(unit, allowed, n=1, cutoff=0.7)

@@ -26,6 +26,7 @@ Column = NDArray[Any]  # of a journal table
 Key = tuple[int, float, str, str, str]  # itinerary, order of the stage, stage, cause, place
 
 NOT_ARRIVED = "not arrived"
+UNDER_WAY = -1  # for those who wait for a leg: the number of that leg
 FREE_FLOW = ("moving", "handling")  # what is left of the transit time where nothing is waited for
 
 
@@ -172,18 +173,31 @@ class _Ledger:
         reached = np.zeros(len(came), np.int16)  # the leg that it waits for there
         for leg in range(len(way.legs)):
             for piece in self.journal.parcels.of_leg(number, leg):
-                known = piece["landed"] <= self.end  # what is known ahead is not told
-                rows = piece.where(counted[piece["unit"] - mine.start] & known)
+                own, there = counted[piece["unit"] - mine.start], piece["landed"] <= self.end
+                rows = piece.where(own & there)
                 if len(rows["unit"]):
                     unit = rows["unit"] - mine.start
                     yield from self._leg(Carried(way, number, leg, rows, len(self.calls["arrived"])), came[unit])
                     came[unit], reached[unit] = rows["landed"], leg + 1
-        left = np.flatnonzero(counted & never)
+                rows = piece.where(own & ~there & (piece["lifted"] <= self.end))
+                unit = rows["unit"] - mine.start
+                yield from self._under_way(way, number, leg, rows, came[unit])
+                reached[unit] = UNDER_WAY
+        left = np.flatnonzero(counted & never & (reached != UNDER_WAY))
         for leg in np.unique(reached[left]):
             waits = left[reached[left] == leg]
             origin = way.legs[leg].origin
             key = (number, 2.0 * leg, stop_name(self.network, origin), NOT_ARRIVED, origin)
             yield Entry(key, waits + mine.start, self.end - came[waits])
+
+    def _under_way(self, way: Itinerary, number: int, leg: int, rows: Rows, came: Floats) -> Iterator[Entry]:
+        """The hours of boxes that ride when the run ends: when they land is known ahead, and is not told."""
+        step = way.legs[leg]
+        stands = (number, 2.0 * leg, stop_name(self.network, step.origin), NOT_ARRIVED, step.origin)
+        rides = (number, 2.0 * leg + 1, ride_name(self.network, step), NOT_ARRIVED, step.service)
+        if len(rows["unit"]):
+            yield Entry(stands, rows["unit"], rows["lifted"] - came)
+            yield Entry(rides, rows["unit"], self.end - rows["lifted"])
 
     def _leg(self, boxes: Carried, came: Floats) -> Iterator[Entry]:
         """came: when each of the boxes came to stand before this leg."""

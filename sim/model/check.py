@@ -381,15 +381,18 @@ class Books:
         if len(wrong):
             self._refuse(f"{self._box(wrong[0])} has {done[wrong[0]]} legs in the journal, not {self.leg[wrong[0]]}")
         self._in_order(table["unit"], [table[name] for name in ("ready", "lifted", "loaded", "lowered", "landed")])
-        arrived = np.isfinite(journal.units["finished"])
+        last = leg == np.array([len(t.itinerary.legs) - 1 for t in self.world.traffic], int)[self.itinerary[unit]]
+        ended = np.full(len(self.leg), np.nan)  # known ahead, maybe
+        ended[unit[last]] = landed[last]
+        arrived = np.isfinite(ended)
         wrong = np.flatnonzero(arrived != (self.state == ARRIVED))
         if len(wrong):
             self._refuse(f"{self._box(wrong[0])} is {WHERE[self.state[wrong[0]]]}; arrived: {arrived[wrong[0]]}")
-        last = leg == np.array([len(t.itinerary.legs) - 1 for t in self.world.traffic], int)[self.itinerary[unit]]
-        wrong = np.flatnonzero(last & np.isfinite(landed) & (journal.units["finished"][unit] != landed))
+        finished, within = journal.units["finished"], np.where(ended <= self.world.times.end, ended, np.nan)
+        wrong = np.flatnonzero((finished != within) & ~(np.isnan(finished) & np.isnan(within)))
         if len(wrong):
-            box, hour = unit[wrong[0]], journal.units["finished"][unit[wrong[0]]]
-            self._refuse(f"{self._box(box)} landed at hour {landed[wrong[0]]} and arrived at hour {hour}")
+            box = wrong[0]
+            self._refuse(f"{self._box(box)} landed at hour {ended[box]} and arrived at hour {finished[box]}")
         before = np.where(leg == 0, journal.units["released"][unit], -np.inf)
         carried = np.full((len(self.leg), int(self.leg.max(initial=0)) + 2), -np.inf)
         carried[unit, leg + 1] = landed

@@ -20,7 +20,7 @@ from sim.model.grid import Floats, Hours, Ids, of_each, snap
 from sim.model.journal import ROOMS, STOPS, Journal, Recorder, Table, leg_key, segments_table, table
 from sim.model.stock import Part, Stage, Stock
 from sim.model.vehicles import Vehicle, start_fleets
-from sim.network import Network
+from sim.network import Network, yard_before
 from sim.scenario.schema import Documents, FleetService, Terminal
 
 
@@ -172,22 +172,12 @@ class World:
             stock = self.stocks.get((leg.origin, leg.service))
             queues = queues_on(self, leg.service, leg.origin)
             alone = alone and stock is None and not queues and (not following or desk is None or desk.pool is None)
-            yard = self._find_yard(traffic, number)
+            name = yard_before(self.model, traffic.flow, traffic.itinerary.legs, number)
+            yard = None if name is None else self.yards[leg.origin, name]
             key = leg_key(traffic.index, number)
             following = Stage(traffic, number, key, stock, yard, desk, queues, alone, following)
             stages.insert(0, following)
         return stages
-
-    def _find_yard(self, traffic: Traffic, leg: int) -> Yard | None:
-        legs = traffic.itinerary.legs
-        around = [self.model.services[x.service] for x in legs[max(leg - 1, 0) : leg + 1]]
-        if len(around) < 2 or not all(isinstance(s, FleetService) for s in around):
-            return None  # it begins or ends here, or comes or goes by itself
-        place = legs[leg].origin
-        for name, yard in self.network.terminal(place).yards.items():
-            if yard.limit.unit == traffic.cargo.space.unit and yard.direction in (None, traffic.flow.direction):
-                return self.yards[place, name]
-        return None
 
     def _papers(self, desk: Desk, following: Stage, ids: Ids, landed: Floats) -> Story[None]:
         """A consignment queues at a desk with few servers, and goes on."""

@@ -3,7 +3,8 @@
 `sim.network.preview` tells from them, without a run, what is offered to each facility.
 """
 
-from sim.network.build import Itinerary, Leg, Network, Section, build, load_share, path_hours
+from sim.network.build import Itinerary, Leg, Network, Section, build, load_share, path_hours, yard_before
+from sim.network.notes import notes
 from sim.network.read import load, load_all
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "load",
     "load_all",
     "load_share",
+    "notes",
     "path_hours",
+    "yard_before",
 ]

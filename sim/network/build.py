@@ -7,7 +7,7 @@ their stops (a flow finds its chain of services on it, through the waypoints of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import networkx as nx
 
-from sim.scenario.faults import Fault, Path, hint, nearest
+from sim.scenario.faults import Fault, Path, hint, listed, nearest
 from sim.scenario.load import Scenario
 from sim.scenario.schema import Fleet, FleetService, Flow, Link, Model, Port, Route, Run, Service, Terminal
 from sim.scenario.values import Share
@@ -111,6 +111,7 @@ def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, Chains, list[F
     carried, all_known = _find_carried(model, doubtful)
     graph_for = _service_graphs(model, ways, carried)
     chains: Chains = {}
+    idle = idle_services(model)
     for name, flow in model.demand.items():
         if flow.origin == flow.destination:  # the check of the file tells that
             continue
@@ -120,8 +121,19 @@ def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, Chains, list[F
             if not isinstance(legs, str):
                 chains[name, route] = legs
             elif all_known:
-                faults.append(Fault(("demand", name, *path), legs, "key"))
+                faults.append(Fault(("demand", name, *path), legs + _missing(idle), "key"))
     return ways, chains, [*faults, *_oversized(model, chains, doubtful)]
+
+
+def idle_services(model: Model) -> list[str]:
+    """Services of vehicles on which no fleet runs: nothing goes by them."""
+    served = {fleet.service for fleet in model.fleets.values()}
+    return [name for name, one in model.services.items() if isinstance(one, FleetService) and name not in served]
+
+
+def _missing(idle: Sequence[str]) -> str:
+    """What may be the reason why there is no way."""
+    return f"; no fleet runs on {listed(idle)}" if idle else ""
 
 
 def _named(flow: Flow) -> dict[str, Path]:
@@ -362,18 +374,32 @@ def _too_small_fleet(model: Model, name: str, fleet: Fleet, doubtful: frozenset[
             )
 
 
+def yard_before(model: Model, flow: Flow, legs: Sequence[Leg], number: int) -> str | None:
+    """The yard in which units stand before a leg, where they go from one fleet to another: the first one for their unit
+    and direction."""
+    around = [model.services[leg.service] for leg in legs[max(number - 1, 0) : number + 1]]
+    if len(around) < 2 or not all(isinstance(service, FleetService) for service in around):
+        return None  # they begin or end here, or come or go by themselves
+    place, unit = legs[number].origin, model.cargo[flow.cargo].space.unit
+    terminal = model.ports.get(place) or model.terminals[place]
+    fits = (
+        name
+        for name, yard in terminal.yards.items()
+        if yard.limit.unit == unit and yard.direction in (None, flow.direction)
+    )
+    return next(fits, None)
+
+
 def _too_small_yards(model: Model, chains: Chains, name: str, fleet: Fleet, place: str) -> Iterable[Fault]:
     section, room = "ports" if place in model.ports else "terminals", float(fleet.capacity) * load_share(model, fleet)
-    lands = {
-        (model.cargo[model.demand[flow].cargo].space.unit, model.demand[flow].direction)
+    filled = {
+        yard_before(model, model.demand[flow], legs, number)
         for (flow, _), legs in chains.items()
-        for leg, following in pairwise(legs)
+        for number, leg in enumerate(legs[:-1], 1)
         if (leg.service, leg.destination) == (fleet.service, place)
-        and isinstance(model.services[following.service], FleetService)
     }
     for yard_name, yard in getattr(model, section)[place].yards.items():
-        stands = any(yard.limit.unit == unit and yard.direction in (None, direction) for unit, direction in lands)
-        if stands and yard.limit < room:
+        if yard_name in filled and yard.limit < room:
             yield Fault(
                 (section, place, "yards", yard_name, "limit"),
                 f"a full vehicle of fleet {name} ({room:g} {fleet.capacity.unit}) is larger than "

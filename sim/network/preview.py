@@ -6,9 +6,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
-from sim.network.build import Network, load_share, path_hours
+from sim.network.build import Network, load_share, path_hours, yard_before
 from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow
 
 # What a replication takes, simulated and measured: fitted to the shipped scenarios and the corridors of the benchmark
@@ -357,25 +358,24 @@ def _paths(network: Network, lines: list[_Line]) -> list[Offered]:
 
 def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
     """By Little's law: what comes an hour times how long it stands there at least: papers, half of the hours in which
-    the vehicles that bring and take it are worked on, and half the gap between those that take it."""
+    the vehicles that bring and take it are worked on, and half the gap between those that take it, as far as there
+    is cargo in it."""
     by_name = {line.name: line for line in lines if line.trips}
     held: dict[tuple[str, str], float] = defaultdict(float)
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
-        unit, rate = network.model.cargo[flow.cargo].space.unit, _rate(network, flow, way.share)
+        rate = _rate(network, flow, way.share)
         if not rate:
             continue
-        for before, after in zip(way.legs, way.legs[1:], strict=False):
-            if before.service not in by_name or after.service not in by_name:
+        for number, (before, after) in enumerate(pairwise(way.legs), 1):
+            name = yard_before(network.model, flow, way.legs, number)
+            if name is None or before.service not in by_name or after.service not in by_name:
                 continue
             terminal, bringing, taking = network.terminal(after.origin), by_name[before.service], by_name[after.service]
             stay = papers_mean(terminal.documents) if terminal.documents else 0.0
             stay += (_berth_hours(network, bringing, after.origin) + _berth_hours(network, taking, after.origin)) / 2
-            stay += 0.5 / taking.laden_trips[after.origin]
-            for name, yard in terminal.yards.items():
-                if yard.limit.unit == unit and yard.direction in (None, flow.direction):
-                    held[after.origin, name] += rate * stay
-                    break
+            stay += min(1 / taking.laden_trips[after.origin], float(taking.service.stops[after.origin].wait)) / 2
+            held[after.origin, name] += rate * stay
     loads = []
     for (place, name), room in held.items():
         limit = network.terminal(place).yards[name].limit

@@ -35,6 +35,7 @@ from sim.units import told
 Tree = dict[str, Any]
 MAX_SHARE = 0.99  # of a month that storms close: they need some open time between them
 MONTH = 31 * 24  # h, at most
+DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?")
 
 
 def check(tree: Tree) -> tuple[Model | None, list[Fault]]:
@@ -468,11 +469,17 @@ def check_documents(model: Model) -> list[Fault]:
         for name, terminal in terminals.items():
             if terminal.documents is not None:
                 stays.append(((section, name, "documents"), terminal.documents))
-    return [
+    faults = [
         Fault((*path, "faulty"), f'{documents.faulty.text} are faulty, but key "faulty_time" is missing')
         for path, documents in stays
         if documents.faulty > 0 and documents.faulty_time is None
     ]
+    faults += [
+        Fault((*path, "advance"), f'{documents.advance.text} are announced, but key "advance_factor" is missing')
+        for path, documents in stays
+        if documents.advance > 0 and float(documents.advance_factor) == 1
+    ]
+    return faults
 
 
 def check_calendars(model: Model) -> list[Fault]:
@@ -516,7 +523,10 @@ def _check_date(path: Path, text: str) -> list[Fault]:
 
 
 def _date(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%d %H:%M" if " " in text.strip() else "%Y-%m-%d")
+    """Raises ValueError."""
+    if not DATE.fullmatch(text):
+        raise ValueError
+    return datetime.fromisoformat(text)
 
 
 def check_run(model: Model) -> list[Fault]:

@@ -161,7 +161,7 @@ class Documents(Block):
 
 
 class Border(Documents):
-    """A stop of the whole train en route, without transhipment. The key is the place."""
+    """A stop of the whole train en route, not where its service ends, without transhipment. The key is the place."""
 
     calendar: Id | None = None  # no papers are taken up while it is closed
 
@@ -189,7 +189,7 @@ class Berths(Block):
 
 
 class Yard(Block):
-    """Standing room for cargo that waits to go on. Full: the vehicle that brings more must wait."""
+    """Standing room for cargo that goes from one fleet to another. Full: the vehicle that brings more must wait."""
 
     limit: Space  # all that stands there, and all that is about to be put down; its unit is that of the cargo it is for
     direction: Direction | None = None  # none: both together
@@ -286,7 +286,7 @@ class IndividualService(Running):
     via: list[Id] = []  # places its way must touch, in order
     mode: Mode | None = None  # what it runs on; none: the first with a way of rail, road, pipeline, all together
     pace: Ratio = Ratio(1.0)  # speed relative to the links'
-    time: Variate | None = None  # stop to stop; none: distance over speed and the links' delays
+    time: Variate | None = None  # stop to stop, whatever the links say; none: distance over speed, delays, closures
     accepts: list[Id]  # cargo kinds
     operator: str | None = None
 

@@ -19,6 +19,7 @@ from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, w
 from sim.show.tables import plain_table
 from sim.sweeps.file import show_level
 from sim.sweeps.levers import shown_cost
+from sim.sweeps.optimise import looks
 from sim.sweeps.outcomes import describe, unit_of, why_unknown
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def optimise_table(result: OptimisationResult) -> RenderableType:
             shown_cost(row["cost"]),
             _number(row[goal.column]),
             _number((row[f"{goal.column} high"] - row[f"{goal.column} low"]) / 2),
-            _number(row[f"{goal.column} bound"]),
+            _bound(goal, row),
             str(row["confirmed"] or row["searched"]),
             SAID[row["status"]].partition(":")[0],
         )
@@ -100,8 +101,8 @@ def optimise_table(result: OptimisationResult) -> RenderableType:
 
 LEGEND = (
     "★ the cheapest that meets the target; ° efficient: none that is cheaper is as good. ± is half of the 95 % "
-    "interval over the fresh replications that all have in common; the bound is that of the last step, over all of its "
-    "own, and holds for all finalists together."
+    "interval over the fresh replications that all have in common. The bound of the last step is over all of its own, "
+    "and holds for all finalists together: that which shows that the target is missed, else the other one."
 )
 
 
@@ -344,9 +345,9 @@ def _page(result: OptimisationResult) -> str:
     lines += ["| --- | ---: | ---: | --- | ---: | ---: | --- |"]
     rows = shown_rows(result)
     for letter, row in rows:
-        value, low, high, bound = (_number(row[goal.column + end]) for end in ("", " low", " high", " bound"))
-        cells = [f"{letter} {_mark(row)}".strip(), shown_cost(row["cost"]), value, f"{low} to {high}", bound,
-                 str(row["confirmed"]), SAID[row["status"]]]  # fmt: skip
+        value, low, high = (_number(row[goal.column + end]) for end in ("", " low", " high"))
+        cells = [f"{letter} {_mark(row)}".strip(), shown_cost(row["cost"]), value, f"{low} to {high}",
+                 _bound(goal, row), str(row["confirmed"]), SAID[row["status"]]]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"| measures | {' | '.join(letter for letter, _ in rows)} |", f"| --- |{' --- |' * len(rows)}"]
     for factor in plan.sweep.factors:
@@ -383,13 +384,23 @@ def _targets(plan: OptimisationPlan) -> str:
 
 
 def _against(plan: OptimisationPlan, row: Row) -> str:
-    """The figures of a candidate beside its targets: "24.1 d (bound 24.8 d)"."""
-    parts = []
+    """The figures of a candidate beside its targets: "24.1 d over 8 replications (≤ 24.8 d over all 16)"."""
+    parts, first = [], looks(plan.problem)[0] if row["confirmed"] else ()
     for goal in plan.problem.goals:
-        unit, bound = unit_of(goal.column), row[f"{goal.column} bound"]
-        told = f" (bound {_number(bound)} {unit} over {row['confirmed']} replications)" if math.isfinite(bound) else ""
+        unit, told = unit_of(goal.column), ""
+        if math.isfinite(row[f"{goal.column} bound"]):
+            every = f"all {row['confirmed']}" if row["confirmed"] > len(first) else "them"
+            told = f" over {len(first)} replications ({_bound(goal, row)} {unit} over {every})"
         parts.append(f"{goal.column} is {_number(row[goal.column])} {unit}{told}")
     return ", ".join(parts)
+
+
+def _bound(goal: Goal, row: Row) -> str:
+    """The bound of the last step, and on which side of it the mean is."""
+    bound = row[f"{goal.column} bound"]
+    if math.isnan(bound):
+        return "–"
+    return f"{'≥' if bound < row[goal.column] else '≤'} {_number(bound)}"
 
 
 def _fates(rows: Sequence[Row]) -> str:

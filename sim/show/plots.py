@@ -77,8 +77,7 @@ def plot_stages(result: Result) -> Figure:
     sheet = Sheet(
         result,
         "Where the time goes",
-        "Mean days per box, stage by stage along the way. Below each bar: the days of its stages in order.\n"
-        + _so_far(summary),
+        "Mean days per box, stage by stage; below each bar those of its stages in order. " + _so_far(summary),
         HEAD + _stacked(panels) + FOOT,
     )
     longest = float(np.nan_to_num(stages.groupby(["flow", "route"])["days"].sum().max())) or 1.0  # no box, no days

@@ -37,8 +37,9 @@ class OptimisationResult:
     year), searched and confirmed (replications of the search, and fresh ones), status (meets, misses, open, unknown, or
     "search": not in the last step), winner, efficient; and for each goal its mean as "transit.p90[flow/route]" with
     columns "… low" and "… high", the ends of its 95 % interval: over the fresh replications that all confirmed ones
-    have in common, or for the others over those of the search. "… bound" is the one-sided bound of the last step, over
-    all fresh replications of the candidate.
+    have in common, or for the others over those of the search. "… bound" is a one-sided bound of the last step, over
+    all fresh replications of the candidate: the one that is beyond the target if it shows that this is missed, else the
+    other, which shows that it is met if it is not beyond.
     `runs`: candidate, replication, part (search, last step), a column for each goal. NaN: unknown.
     `failures`: candidate, replication, status, error, traceback.
     """
@@ -360,7 +361,9 @@ def _row(
         _, *ends = intervals(_table(problem, samples, fresh), confidence)
         bounds = np.array(ends)
     for at, goal in enumerate(problem.goals):
-        shown = {"": value[at], " low": low[at], " high": high[at], " bound": bounds[int(goal.sense > 0), at]}
+        least, most = bounds[:, at] if goal.sense > 0 else bounds[::-1, at]  # the better end first
+        bound = least if goal.excess(least) > 0 else most  # what shows that it misses the target, or may meet it
+        shown = {"": value[at], " low": low[at], " high": high[at], " bound": bound}
         row |= {goal.column + end: float(figure) for end, figure in shown.items()}
     return row
 

@@ -49,7 +49,7 @@ def test_validate_json(folder: Path, corridor: Corridor) -> None:
     result = corridor("validate", "small.yaml", bad, "--json")
     assert result.exit_code == 2
     good, faulty = json.loads(result.stdout)
-    assert good == {"file": "small.yaml", "ok": True, "errors": []}
+    assert good == {"file": "small.yaml", "ok": True, "errors": [], "notes": []}
     assert not faulty["ok"]
     assert faulty["errors"] == result.stderr.splitlines()
 
@@ -173,3 +173,18 @@ def test_a_scenario_of_the_library_is_found_by_its_bare_name(corridor: Corridor)
 def test_a_reader_that_has_seen_enough_is_no_fault(shell: Callable[[str], Any]) -> None:
     done = shell("set -o pipefail; corridor schema | head -c 100")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("date", ["2025-3-20", "2025-03-20 6:00", "2025-03-20  06:00", "20.3.2025", "2025-02-30"])
+def test_dates_have_one_form_wherever_they_stand(folder: Path, corridor: Corridor, date: str) -> None:
+    closure = f"calendars: {{shut: {{closures: {{once: {{start: '{date}', end: '2025-12-01'}}}}}}}}\n"
+    for words in (("small.yaml", "--set", f"run.start={date}"), (overlay(folder, closure),)):
+        result = corridor("validate", *words)
+        assert result.exit_code == 2
+        assert f'found "{date}", where a date like "2025-09-12"' in result.stderr
+
+
+def test_papers_that_are_announced_take_less_time(corridor: Corridor) -> None:
+    result = corridor("validate", "small.yaml", "--set", "ports.east-port.documents={time: 9 h, advance: 50 %}")
+    assert result.exit_code == 2
+    assert '50 % are announced, but key "advance_factor" is missing' in result.stderr
