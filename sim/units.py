@@ -106,6 +106,7 @@ MEANT = {
 
 LARGEST = 1e12  # in any base unit; more is a slip, and overflows somewhere
 
+MINUS = "\u2212"  # as tables print it
 NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.ASCII)
 
 
@@ -127,7 +128,7 @@ def parse(text: object, dimension: Dimension) -> tuple[float, str]:
         raise UnitError(f"found {told(text)}, where {wanted(dimension)} is due")
     if not isinstance(text, str):
         raise UnitError(f"found {text} without a unit, where {wanted(dimension)} is due", _with_unit(text, dimension))
-    match = NUMBER.fullmatch(text)
+    match = NUMBER.fullmatch(text.replace(MINUS, "-"))
     if not match:
         raise UnitError(f"found {told(text)}, where {wanted(dimension)} is due")
     digits, written = match.groups()

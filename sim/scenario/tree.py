@@ -211,7 +211,8 @@ class _Builder:
             child = self.node(next(self.events), at, depth + 1)
             if name in entries:
                 first = entries[name].key
-                self.lines.append(render(at, f'key "{name}" is given twice, first in line {first.line}'))
+                where = f", first in line {first.line}" if first.line else ""
+                self.lines.append(render(at, f'key "{name}" is given twice{where}'))
             entries.setdefault(name, child)
             node.size += child.size
         node.value = entries

@@ -109,3 +109,13 @@ def test_what_is_shown_is_read_back(of, number):
     again, same = parse(show(value, unit, dimension), dimension)
     assert same == unit
     assert math.isclose(again, value, rel_tol=1e-11, abs_tol=1e-300)
+
+
+def test_a_minus_may_be_written_as_tables_print_it() -> None:
+    assert parse("\u22120.75 m", "depth") == parse("-0.75 m", "depth")
+
+
+def test_a_volume_without_a_time_is_meant_a_year() -> None:
+    with pytest.raises(UnitError) as error:
+        parse("1000 TEU", "space rate")
+    assert error.value.suggestion == "1000 TEU/a"
