@@ -23,8 +23,9 @@ STUDIES := feeders-sea-level discovery-feeders-sea-level optimise-fifteen-days o
 demo: $(VENV)/project
 	$(BIN)/corridor compare scenarios/baseline-2024.yaml
 
+# Tests take from 10 ms to a minute: a worker that has done its share takes of the other's.
 test: $(VENV)/project
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 verify: $(VENV)/project
 	$(BIN)/python -m tests.verification.verify
