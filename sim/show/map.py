@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise, product
-from math import ceil, cos, pi, radians, sin, sqrt
+from math import ceil, cos, hypot, pi, radians, sin, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,20 +21,21 @@ from matplotlib.path import Path
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, MultipleLocator
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 from numpy.typing import NDArray
 
 from sim.show.style import FOOT, GREY, HEAD, INK, MODES, Sheet
 from sim.study.atlas import Atlas, Course
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from sim.study import Result
 
+Point = tuple[float, float]  # longitude, latitude
 Box = tuple[float, float, float, float]  # west, east, south, north in degrees
 Pixels = NDArray[np.float64]  # points of the drawing, shape (2,) or (points, 2)
 
@@ -45,6 +46,7 @@ LAND, SHORE, WATER = "#ECE7DC", "#B8B0A0", "#F5F9FB"
 MARGIN = 6.0  # degrees
 TALLEST, FLATTEST = 1.7, 2.4  # width by height
 WIDEST, THINNEST = 7.0, 0.7  # points
+BESIDE = 0.6  # points between links on the same course
 LEFT, ACROSS, GAP = 0.55, 8.85, 0.45  # inches
 KEY_HEIGHT, KEY_COLUMNS = 0.2, 4  # inches a row
 IDLE = (0, (2, 2))  # dashes of a link without containers
@@ -88,7 +90,7 @@ def plot_map(result: Result) -> Figure:
         height = ACROSS / _ratio(box)
         panels.append(sheet.panel(LEFT, top - height, ACROSS, height))
         _ground(panels[-1], box, step)
-        _draw(panels[-1], flows)
+        _draw(sheet, panels[-1], flows)
         top -= height + GAP
     canvas = FigureCanvasAgg(sheet)
     canvas.draw()  # type: ignore[no-untyped-call]
@@ -184,17 +186,29 @@ def _degrees(value: float, sides: str) -> str:
     return f"{abs(value):.0f}°{sides[int(value < 0)] if value else ''}"
 
 
-def _draw(axes: Axes, flows: list[Flow]) -> None:
-    """Wide lines first, so that thin ones stay in sight; all on a light edge."""
+def _draw(sheet: Figure, axes: Axes, flows: list[Flow]) -> None:
+    """Wide lines first, so that thin ones stay in sight; all on a light edge. A road along a railway is beside it."""
+    taken: dict[tuple[Point, ...], float] = {}  # points of width to one side of each course
     for flow in flows:
-        lon, lat = zip(*flow.course.points, strict=True)
+        course = tuple(min(flow.course.points, flow.course.points[::-1]))
+        lon, lat = zip(*course, strict=True)
         if not flow.teu:
             axes.plot(lon, lat, color=GREY, linewidth=0.8, linestyle=IDLE, zorder=2)
             continue
         width = _width(flow.teu, flows[0].teu)
+        beside = _beside(sheet, axes, course, taken[course] + width / 2) if course in taken else axes.transData
+        taken[course] = taken[course] + width + BESIDE if course in taken else width / 2 + BESIDE
         for colour, points, order in (("white", width + 1.2, 3), (MODES[flow.course.mode], width, 4)):
-            (line,) = axes.plot(lon, lat, color=colour, linewidth=points, zorder=order)
+            (line,) = axes.plot(lon, lat, color=colour, linewidth=points, zorder=order, transform=beside)
             line.set(solid_capstyle="round", solid_joinstyle="round")
+
+
+def _beside(sheet: Figure, axes: Axes, course: Sequence[Point], points: float) -> Transform:
+    """So many points to one side of the straight line between the ends of a course."""
+    (left, low), (right, high) = axes.transData.transform([course[0], course[-1]])
+    across, up = low - high, right - left
+    share = points / 72 / (hypot(across, up) or 1.0)
+    return axes.transData + ScaledTranslation(share * across, share * up, sheet.dpi_scale_trans)
 
 
 def _width(teu: float, most: float) -> float:

@@ -22,10 +22,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from rich.console import Console, RenderableType
 
+import sim
 from sim.scenario.load import load
 from sim.show import plots
 from sim.show import save as saving
-from sim.show.map import plot_map
+from sim.show.map import BESIDE, plot_map
 from sim.show.plots import (
     plot_costs,
     plot_differences,
@@ -549,3 +550,24 @@ def test_the_key_of_stages_has_room_for_all_modes(monkeypatch: pytest.MonkeyPatc
 )
 def test_the_command_that_goes_on_names_its_folder(maker: str, folder: str, told: str) -> None:
     assert goes_on_with(maker, "my ships.yaml", Path(folder)) == told
+
+
+def test_links_on_one_course_are_drawn_beside_each_other() -> None:
+    way = "origin: west-port, destination: market, direction: west, cargo: swap, routes: {road: 1}"
+    changes = [
+        "links.road={between: [west-port, market], mode: road, distance: 500 km, speed: 50 km/h}",
+        "services.cars={kind: individual, title: C, stops: {west-port: {}, market: {}}, mode: road, accepts: [swap]}",
+        "routes.road={title: By road, via: [west-port, market]}",
+        f"demand.more={{title: More, {way}, volume: 9000 TEU/a}}",
+        "cargo.swap={title: Swap body, space: 1 TEU, teu: 1}",
+        "run.length=20 d",
+    ]
+    small = Path(__file__).resolve().parents[1] / "user" / "small.yaml"
+    figure = plot_map(sim.simulate(sim.load(small, set=changes), replications=1, workers=1))
+    drawn = {line.get_color(): line for axes in figure.axes for line in axes.lines if line.get_zorder() == 4}
+    road = drawn[MODES["road"]]
+    rails = [line for axes in figure.axes for line in axes.lines if line.get_color() == MODES["rail"]]
+    (rail,) = [line for line in rails if np.array_equal(line.get_xydata(), road.get_xydata())]
+    apart = np.subtract(*(line.get_transform().transform(line.get_xydata()) for line in (rail, road)))
+    points = np.hypot(*apart.T) * 72 / figure.dpi
+    assert points == pytest.approx(np.full(2, (rail.get_linewidth() + road.get_linewidth()) / 2 + BESIDE))
