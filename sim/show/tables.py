@@ -445,7 +445,7 @@ def _transit(row: Mapping[Any, Any], name: str) -> Text:
     if math.isfinite(row[name]):
         text = _with_interval(row, name, 1, ".1f")
         return Text.assemble("≥", text) if math.isfinite(row[f"{name}_at_least"]) else text
-    return Text(f"≥{row[f'{name}_at_least']:.1f}" if math.isfinite(row[f"{name}_at_least"]) else "?")
+    return Text(f"≥{_short(row[f'{name}_at_least'], '.1f')}" if math.isfinite(row[f"{name}_at_least"]) else "?")
 
 
 def _small_share(share: float) -> str:
@@ -517,11 +517,16 @@ def _target(found: Precision) -> Text:
 
 def _with_interval(row: Mapping[Any, Any], name: str, scale: float, form: str) -> Text:
     """The value, and below it half its interval."""
-    text = Text(number(scale * row[name], form))
+    text = Text(_short(scale * row[name], form))
     half = scale * (row[f"{name}_high"] - row[name])
     if math.isfinite(half):
-        text.append(f"\n±{half:{form}}", style="dim")
+        text.append(f"\n±{_short(half, form)}", style="dim")
     return text
+
+
+def _short(value: float, form: str) -> str:
+    """A number that fits into a narrow column: from a hundred on without decimals."""
+    return number(value, ".0f" if form == ".1f" and abs(value) >= 99.95 else form)
 
 
 def _cause(result: Result, cause: Mapping[Any, Any]) -> str:
