@@ -384,13 +384,13 @@ def _targets(plan: OptimisationPlan) -> str:
 
 
 def _against(plan: OptimisationPlan, row: Row) -> str:
-    """The figures of a candidate beside its targets: "24.1 d over 8 replications (≤ 24.8 d over all 16)"."""
+    """The figures of a candidate beside its targets: "24.1 d over 8 replications (bound ≤ 24.8 d over all 16)"."""
     parts, first = [], looks(plan.problem)[0] if row["confirmed"] else ()
     for goal in plan.problem.goals:
         unit, told = unit_of(goal.column), ""
         if math.isfinite(row[f"{goal.column} bound"]):
-            every = f"all {row['confirmed']}" if row["confirmed"] > len(first) else "them"
-            told = f" over {len(first)} replications ({_bound(goal, row)} {unit} over {every})"
+            every = f" over all {row['confirmed']}" if row["confirmed"] > len(first) else ""
+            told = f" over {len(first)} replications (bound {_bound(goal, row)} {unit}{every})"
         parts.append(f"{goal.column} is {_number(row[goal.column])} {unit}{told}")
     return ", ".join(parts)
 
