@@ -202,8 +202,9 @@ def start(
 ) -> None:
     """Read a sweep file, do the runs that its folder does not have, and show what came out."""
     import sim
+    from sim.show.files import put_frame
     from sim.show.progress import progress
-    from sim.show.sensitivity import indices_table, save_indices
+    from sim.show.sensitivity import indices_table
     from sim.show.sweeps import dry_table, save_page, save_tables, sweep_json, sweep_table
     from sim.show.terminal import terminal
     from sim.sweeps import read_results, read_sweep, replicated, run_sweep
@@ -228,7 +229,7 @@ def start(
         save_tables(result, folder)
         save_page(result, folder)
         if result.design in KINDS:
-            save_indices(indices(result), folder)
+            put_frame(indices(result), folder / "indices")
     click.echo(f"{plan.name}: saved in {folder}{os.sep}", err=True)
     table = indices_table if result.design in KINDS else sweep_table
     if as_json:

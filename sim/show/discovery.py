@@ -17,6 +17,7 @@ from sim.show.shell import found_as, in_shell
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, WIDTH, Sheet, write
 from sim.show.sweeps import how_sure, scenarios_of
 from sim.show.tables import plain_table
+from sim.study.plain import records
 from sim.sweeps.discovery import Box, Discovery, Limit, is_words
 from sim.sweeps.outcomes import describe, unit_of
 
@@ -123,8 +124,6 @@ def boxes_frame(found: Discovery) -> pd.DataFrame:
 
 def discovery_json(found: Discovery) -> dict[str, Any]:
     """The object of `corridor sweep discover --json`."""
-    from sim.study.plain import records
-
     cases = found.cases
     return {
         "sweep": cases.result.name,

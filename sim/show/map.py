@@ -196,8 +196,9 @@ def _draw(sheet: Figure, axes: Axes, flows: list[Flow]) -> None:
             axes.plot(lon, lat, color=GREY, linewidth=0.8, linestyle=IDLE, zorder=2)
             continue
         width = _width(flow.teu, flows[0].teu)
-        beside = _beside(sheet, axes, course, taken[course] + width / 2) if course in taken else axes.transData
-        taken[course] = taken[course] + width + BESIDE if course in taken else width / 2 + BESIDE
+        inner = taken.get(course, -width / 2)  # the first one lies on the course itself
+        taken[course] = inner + width + BESIDE
+        beside = _beside(sheet, axes, course, inner + width / 2)
         for colour, points, order in (("white", width + 1.2, 3), (MODES[flow.course.mode], width, 4)):
             (line,) = axes.plot(lon, lat, color=colour, linewidth=points, zorder=order, transform=beside)
             line.set(solid_capstyle="round", solid_joinstyle="round")

@@ -79,7 +79,7 @@ def optimise_table(result: OptimisationResult) -> RenderableType:
             shown_cost(row["cost"]),
             _number(row[goal.column]),
             _number((row[f"{goal.column} high"] - row[f"{goal.column} low"]) / 2),
-            _bound(goal, row),
+            _bound(result, goal, row),
             str(row["confirmed"] or row["searched"]),
             SAID[row["status"]].partition(":")[0],
         )
@@ -118,7 +118,7 @@ def story(result: OptimisationResult) -> list[str]:
     if best is not None:
         lines.append(
             f"The cheapest that was shown to meet the target costs {shown_cost(best['cost'])}: {measures(plan, best)}; "
-            f"{_against(plan, best)}."
+            f"{_against(result, best)}."
         )
         cheaper = [row for row in result.candidates.to_dict("records") if row["cost"] < best["cost"]]
         if cheaper:
@@ -131,7 +131,7 @@ def story(result: OptimisationResult) -> list[str]:
         told = "Each finalist misses it" if missed else "None was shown to meet the target"
         lines.append(
             f"{told}. The nearest miss costs {shown_cost(nearest['cost'])}: {measures(plan, nearest)}; "
-            f"{_against(plan, nearest)}."
+            f"{_against(result, nearest)}."
         )
     if set(verdict.finalists.values()) != {"unknown"}:
         lines.append(
@@ -347,7 +347,7 @@ def _page(result: OptimisationResult) -> str:
     for letter, row in rows:
         value, low, high = (_number(row[goal.column + end]) for end in ("", " low", " high"))
         cells = [f"{letter} {_mark(row)}".strip(), shown_cost(row["cost"]), value, f"{low} to {high}",
-                 _bound(goal, row), str(row["confirmed"]), SAID[row["status"]]]  # fmt: skip
+                 _bound(result, goal, row), str(row["confirmed"]), SAID[row["status"]]]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"| measures | {' | '.join(letter for letter, _ in rows)} |", f"| --- |{' --- |' * len(rows)}"]
     for factor in plan.sweep.factors:
@@ -383,24 +383,26 @@ def _targets(plan: OptimisationPlan) -> str:
     return f"Target: {' and '.join(goal.text for goal in plan.problem.goals)}"
 
 
-def _against(plan: OptimisationPlan, row: Row) -> str:
+def _against(result: OptimisationResult, row: Row) -> str:
     """The figures of a candidate beside its targets: "24.1 d over 8 replications (bound ≤ 24.8 d over all 16)"."""
-    parts, first = [], looks(plan.problem)[0] if row["confirmed"] else ()
-    for goal in plan.problem.goals:
+    problem = result.plan.problem
+    parts, first = [], looks(problem)[0] if row["confirmed"] else ()
+    for goal in problem.goals:
         unit, told = unit_of(goal.column), ""
         if math.isfinite(row[f"{goal.column} bound"]):
             every = f" over all {row['confirmed']}" if row["confirmed"] > len(first) else ""
-            told = f" over {len(first)} replications (bound {_bound(goal, row)} {unit}{every})"
+            told = f" over {len(first)} replications (bound {_bound(result, goal, row)} {unit}{every})"
         parts.append(f"{goal.column} is {_number(row[goal.column])} {unit}{told}")
     return ", ".join(parts)
 
 
-def _bound(goal: Goal, row: Row) -> str:
-    """The bound of the last step, and on which side of it the mean is."""
-    bound = row[f"{goal.column} bound"]
+def _bound(result: OptimisationResult, goal: Goal, row: Row) -> str:
+    """The bound of the last step, and on which side of it the mean over all fresh replications is."""
+    bound, runs = row[f"{goal.column} bound"], result.runs
     if math.isnan(bound):
         return "–"
-    return f"{'≥' if bound < row[goal.column] else '≤'} {_number(bound)}"
+    fresh = runs[(runs["candidate"] == row["candidate"]) & (runs["part"] == "last step")]
+    return f"{'≥' if bound < fresh[goal.column].mean() else '≤'} {_number(bound)}"
 
 
 def _fates(rows: Sequence[Row]) -> str:

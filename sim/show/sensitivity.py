@@ -184,17 +184,12 @@ def _shares_key() -> Sequence[Artist]:
     ]  # fmt: skip
 
 
-def save_indices(table: pd.DataFrame, folder: Path, name: str = "indices") -> list[Path]:
-    """Write a table of indices as CSV and Parquet."""
-    return put_frame(table, folder / name)
-
-
 def save_study(study: Study, folder: Path) -> Path:
     """Write indices, plots and the page of a study into its folder."""
-    save_indices(study.effects, folder, "screening")
+    put_frame(study.effects, folder / "screening")
     write(plot_indices(study.screening, study.effects), folder / "screening")
     if study.weighing is not None and study.shares is not None:
-        save_indices(study.shares, folder, "shares")
+        put_frame(study.shares, folder / "shares")
         write(plot_indices(study.weighing, study.shares), folder / "shares")
     return put_text(folder / "README.md", ["\n".join(_page(study)), "\n"])
 

@@ -442,7 +442,7 @@ def _lines(panel: Axes, table: Samples, axis: Axis, other: Axis | None) -> None:
     apart = 0.012 * float(np.ptp(positions))
     if not table.grid:
         many = len(axis.where) > MANY
-        panel.plot(axis.where, table.points(), ".", color=DOTS, markersize=4, zorder=1, rasterized=many)
+        panel.plot(axis.where, table.points, ".", color=DOTS, markersize=4, zorder=1, rasterized=many)
         _crosses(panel, np.array(axis.where)[table.unknown], 1, DOTS, 3)
     groups = range(len(other.parts)) if other else [0]
     for group in groups:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -82,7 +83,7 @@ class Samples:
     grid: bool
     longest: bool = False
 
-    @property
+    @cached_property
     def by_median(self) -> bool:
         """Whether points of which some are unknown are told by their median, as they have no mean."""
         return self.longest and not self.grid and bool(self.unknown.any())
@@ -90,7 +91,7 @@ class Samples:
     @property
     def unknown(self) -> Rows:
         """The points that have runs, but no mean."""
-        return self.run.any(axis=1) & np.isnan(self.points())
+        return self.run.any(axis=1) & np.isnan(self.points)
 
     def typical(self, rows: Rows) -> Interval:
         """The mean over some points, or their median."""
@@ -99,7 +100,7 @@ class Samples:
         common = self.run[rows].all(axis=0)
         if self.grid or rows.sum() == 1:
             return _interval(self.values[np.ix_(rows, common)].mean(axis=0))
-        means = self.points()[rows & self.run.any(axis=1)]
+        means = self.points[rows & self.run.any(axis=1)]
         return Interval(*median(np.where(np.isnan(means), np.inf, means))) if self.by_median else _interval(means)
 
     def change(self, before: Rows, after: Rows) -> Interval:
@@ -123,6 +124,7 @@ class Samples:
         value, low, high = np.array(cells).reshape(len(cells), 3).T
         return value, low, high
 
+    @cached_property
     def points(self) -> Floats:
         """The mean of each point; NaN where it has no run, or an unknown one."""
         values = np.where(self.run, self.values, 0.0)

@@ -24,6 +24,7 @@ from click.testing import Result
 from scipy import stats
 
 import sim
+from sim.show.optimise import save_optimisation
 from sim.sweeps.levers import Choice, Goal, Problem
 from sim.sweeps.optimise import Verdict, looks, searched, seek
 from tests.sweeps.sweeping import Start, documented, stopped_at_once
@@ -507,3 +508,16 @@ def test_faults_of_levers_and_of_targets_are_told_together(corridor: Corridor, f
     told = corridor("optimise", "sooner.yaml").output
     assert "of at least 1" in told
     assert 'did you mean "transit.p90"?' in told
+
+
+def test_a_bound_lies_on_the_side_of_the_mean_over_all_fresh_replications(undisturbed: Any, tmp_path: Path) -> None:
+    """That of the first eight, which all have in common, may lie beyond it."""
+    frame, runs = undisturbed.candidates, undisturbed.runs
+    row = frame.index[frame["status"] == "meets"][0]
+    fresh = (runs["candidate"] == frame.loc[row, "candidate"]) & (runs["part"] == "last step")
+    mean = runs.loc[fresh, COLUMN].mean()
+    for bound, side in ((mean - 0.5, "≥"), (mean + 0.5, "≤")):
+        altered = frame.copy()
+        altered.loc[row, [f"{COLUMN} bound", COLUMN]] = bound, 2 * bound - mean  # that of the first
+        page = save_optimisation(replace(undisturbed, candidates=altered), tmp_path).read_text("utf-8")
+        assert f"| {side} {bound:.2f} |" in page

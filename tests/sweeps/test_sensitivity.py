@@ -14,7 +14,8 @@ from rich.console import Console
 
 import sim
 from sim.scenario.faults import ScenarioError
-from sim.show.sensitivity import indices_table, plot_indices, save_indices, shares_in_words
+from sim.show.files import put_frame
+from sim.show.sensitivity import indices_table, plot_indices, shares_in_words
 from sim.study import BadStudyError
 from sim.sweeps import SweepResult, Varied, read_sweep
 from sim.sweeps.ledger import FILE, OK, reading
@@ -192,7 +193,7 @@ def test_other_designs_and_other_samples_are_refused(tmp_path):
 def test_tables_and_plots_show_each_outcome(tmp_path):
     for design in ("{kind: morris, trajectories: 4}", "{kind: sobol, samples: 16}"):
         result = swept(plan_of(tmp_path, design), lambda x, r: 5 * x[:, 0] + noise()[r])
-        files = save_indices(indices(result), tmp_path)
+        files = put_frame(indices(result), tmp_path / "indices")
         assert [file.name for file in files] == ["indices.csv", "indices.parquet"]
         saved = pd.read_parquet(tmp_path / "indices.parquet")
         pd.testing.assert_frame_equal(saved, indices(result), check_dtype=False)
