@@ -186,7 +186,7 @@ def fleet_frame(network: Network, journal: Journal) -> pd.DataFrame:
     goes_on = np.append(k["vehicle"][1:] == k["vehicle"][:-1], False) if len(order) else np.empty(0, bool)
     k["next"] = np.where(goes_on, np.roll(k["arrived"], -1), np.nan)
     # without cargo it leaves from the roads, when the sea is open
-    k["left_roads"] = np.where(np.isnan(k["reberthed"]) & ~np.isnan(k["weather_out"]), k["weather_out"], k["reberthed"])
+    k["left_roads"] = np.where(np.isnan(k["reberthed"]), k["weather_out"], k["reberthed"])
     left = (k["weather_out"] >= 0) & (k["weather_out"] < length)
     count = len(journal.names["fleets"])
 

@@ -76,19 +76,24 @@ def in_turn(
         return ends - each, ends, ends.item(-1)
     hours = each.tolist()
     if ready is None and cranes == 2 and free is None:
-        ends = np.fromiter(_by_two(hours, start), float, count)
+        ends = _array(_by_two(hours, start))
         return ends - each, ends, ends.item(ends.argmax())
     if free is None:
         free = [start] * cranes
     elif ready is not None:
         ready = np.maximum(ready, start)  # a crane may be free before
     if ready is None:
-        begins = np.fromiter(_without_waiting(hours, free, start), float, count)
+        begins = _array(_without_waiting(hours, free, start))
         ends = begins + each
     else:
-        ends = np.fromiter(_by_the_first_free(ready.tolist(), hours, free), float, count)
+        ends = _array(_by_the_first_free(ready.tolist(), hours, free))
         begins = ends - each
     return begins, ends, ends.item(ends.argmax())
+
+
+def _array(hours: list[float]) -> Floats:
+    """The same to be read only, in half the time of numpy's own way."""
+    return np.frombuffer(packer(len(hours))(*hours))
 
 
 @lru_cache(maxsize=1024)
@@ -243,6 +248,7 @@ def pack(
     return (parcels, np.array((call_from, call_to), np.int32), *of_hours), end, used
 
 
+@lru_cache(maxsize=1024)
 def packer(count: int) -> Callable[..., bytes]:
     """What packs so many numbers, as bytes."""
     return Struct(f"{count}d").pack
