@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
 from sim.measure import Measures, measure
+from sim.measure.storms import Phase, Storms
 from sim.model import Journal, simulate
 from sim.network import Network, build, load
 from sim.study.memory import check_memory
@@ -153,13 +154,13 @@ class Calls(Entry):
 
 
 class PortHours(Entry):
-    """Mean hours of a ship at a port: from the roads to leaving, in the roads, at work; or on the passage from it."""
+    """Mean hours of a ship at a port, or on the passage from it: see `ship_frame`."""
 
     what: Literal["port_hours"]
     place: str
     services: list[str] = []
     fleets: list[str] = []
-    part: Literal["stay", "roads", "berth", "passage"]
+    part: Literal["stay", "roads", "berth", "work", "passage"]
 
     def values(self, result: Result) -> Floats:
         ships = _ships(result, place=self.place, services=self.services, fleets=self.fleets)
@@ -369,9 +370,11 @@ def measured(network: Network, replication: int) -> MoreMeasures:
 def ship_frame(network: Network, journal: Journal) -> pd.DataFrame:
     """One row for each fleet of ships and port: the calls that begin in the measured period.
 
-    calls: a day. stay: hours from the roads until the ship leaves; roads: before the first berth; berth: at work on a
-    berth; passage: from leaving until it is in the roads of the other port. teu: taken in a year, of container ships.
+    calls: a day. stay: hours from the roads until the ship leaves; roads: before the first berth; berth: discharging
+    and loading on a berth; work: these, but for the hours in which storms suspend it; passage: from leaving until it is
+    in the roads of the other port. teu: taken in a year, of container ships.
     """
+    storms = Storms(network, journal.replication)
     length = float(network.model.run.length)
     table = pd.DataFrame(journal.calls).sort_values(["vehicle", "arrived"], kind="stable")
     following = table.groupby("vehicle")["arrived"].shift(-1)
@@ -388,6 +391,7 @@ def ship_frame(network: Network, journal: Journal) -> pd.DataFrame:
         stops = network.model.services[fleet.service].stops if fleet.vessels else ()
         for place in stops:
             at = table[(table["fleet"] == number) & (table["place"] == journal.names["places"].index(place))]
+            storm = _suspended(storms, place, stops[place].berth, at)
             in_teu = fleet.capacity.unit == "TEU"
             rows.append(
                 {
@@ -396,10 +400,21 @@ def ship_frame(network: Network, journal: Journal) -> pd.DataFrame:
                     "place": place,
                     "calls": len(at) / length * 24,
                     **{part: at[part].mean() for part in ("stay", "roads", "berth", "passage")},
+                    "work": (at["berth"] - storm).mean(),
                     "teu": at["space_out"].sum() / length * 8760 if in_teu else 0.0,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _suspended(storms: Storms, place: str, berth: str, calls: pd.DataFrame) -> Floats:
+    """Hours of each call in which storms suspended discharging or loading."""
+    hours = np.zeros(len(calls))
+    phases: tuple[tuple[Phase, str, str], ...] = (("discharge", "berthed", "discharged"), ("load", "reberthed", "loaded"))
+    for phase, first, last in phases:
+        begin, end = calls[first].to_numpy(), calls[last].to_numpy()
+        hours += storms.hours(place, berth, phase, begin, end, begin.copy)  # what may not begin is not suspended
+    return hours
 
 
 def _ships(
