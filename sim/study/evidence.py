@@ -22,6 +22,7 @@ from sim.measure import Measures, measure
 from sim.measure.storms import Phase, Storms
 from sim.model import Journal, simulate
 from sim.network import Network, build, load
+from sim.scenario.schema import FleetService
 from sim.study.memory import check_memory
 from sim.study.replicate import Failure, OnDone, OnStop
 from sim.study.result import Result, run_all
@@ -30,6 +31,7 @@ from sim.study.statistics import Estimate, estimate
 Floats = NDArray[np.float64]  # one value a replication
 
 TOLERANCE = 0.05  # how far from a single observed figure still counts as inside
+WORK: tuple[tuple[Phase, str, str], ...] = (("discharge", "berthed", "discharged"), ("load", "reberthed", "loaded"))
 Kind = Literal["calibration", "partly", "validation"]
 Verdict = Literal["inside", "below", "above"]
 KINDS: dict[Kind, str] = {
@@ -388,10 +390,11 @@ def ship_frame(network: Network, journal: Journal) -> pd.DataFrame:
     rows = []
     for number, name in enumerate(journal.names["fleets"]):
         fleet = network.model.fleets[name]
-        stops = network.model.services[fleet.service].stops if fleet.vessels else ()
-        for place in stops:
+        service = network.model.services[fleet.service]
+        assert isinstance(service, FleetService)
+        for place, stop in service.stops.items() if fleet.vessels else ():
             at = table[(table["fleet"] == number) & (table["place"] == journal.names["places"].index(place))]
-            storm = _suspended(storms, place, stops[place].berth, at)
+            storm = _suspended(storms, place, stop.berth, at)
             in_teu = fleet.capacity.unit == "TEU"
             rows.append(
                 {
@@ -410,9 +413,8 @@ def ship_frame(network: Network, journal: Journal) -> pd.DataFrame:
 def _suspended(storms: Storms, place: str, berth: str, calls: pd.DataFrame) -> Floats:
     """Hours of each call in which storms suspended discharging or loading."""
     hours = np.zeros(len(calls))
-    phases: tuple[tuple[Phase, str, str], ...] = (("discharge", "berthed", "discharged"), ("load", "reberthed", "loaded"))
-    for phase, first, last in phases:
-        begin, end = calls[first].to_numpy(), calls[last].to_numpy()
+    for phase, first, last in WORK:
+        begin, end = calls[first].to_numpy(float), calls[last].to_numpy(float)
         hours += storms.hours(place, berth, phase, begin, end, begin.copy)  # what may not begin is not suspended
     return hours
 

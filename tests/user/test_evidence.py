@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result as Done
 
 import sim
-from sim.network import Network
+from sim.network import Network, build
 from sim.show.evidence import evidence_page, plot_evidence, span
 from sim.study.evidence import KINDS, Compared, Evidence, Observed, Section, judge, measured, observed
 from sim.study.statistics import estimate
@@ -158,3 +158,17 @@ def test_a_section_whose_end_or_begin_nothing_came_to_is_unknown(reached: list[s
 
     section = Section(what="section", flow="f", route="r", first="rail A–B", last="C")
     np.testing.assert_array_equal(section.values(Frames()), [6, np.nan])  # type: ignore[arg-type]
+
+
+def test_work_at_a_berth_is_told_without_the_hours_in_which_storms_suspend_it() -> None:
+    changes = [str(word) for word in SHORT[2:] if word != "--set"]
+
+    def ships(*more: str) -> pd.DataFrame:
+        network = build(sim.load(ROOT / "scenarios" / "baseline-2024.yaml", set=[*changes, *more]))
+        frame = measured(network, 0).ships
+        return frame[(frame["place"] == "kuryk") & (frame["service"] == "kuryk-alat-rail-ferry")]
+
+    stormy, calm = ships(), ships("ports.kuryk.calendar=null")
+    assert (stormy["work"] < stormy["berth"] - 0.5).all()
+    assert (calm["work"] == calm["berth"]).all()
+    assert stormy["work"].to_numpy() == pytest.approx(calm["work"].to_numpy(), rel=0.1)  # not the same loads
