@@ -44,8 +44,8 @@ def test_json_agrees_with_the_scenario(
     assert depth["citation"] == (
         "Kazakh port basin depth vs standard, and load factor, sea-news.az / Ministry of Industry, 2023"
     )
-    assert (speed["text"], speed["range"]) == ("30 km/h", "25 km/h to 45 km/h")
-    assert (speed["low"], speed["high"]) == (25, 45)
+    assert (speed["text"], speed["range"]) == ("20 km/h", "18 km/h to 45 km/h")
+    assert (speed["low"], speed["high"]) == (18, 45)
     assert rows["fleets.kmtf-small.vessels"]["text"] == "5"
     assert rows["fleets.kmtf-small.vessels"]["grade"] == "not stated"
     assert rows["fleets.kmtf-small.vessels"]["origin"].startswith("--set ")
