@@ -168,6 +168,10 @@ class _Pile:
             if root is None:
                 return
             content = dict(root.value) if isinstance(root.value, dict) else {}
+            if command := _made_for(content):
+                message = f"this is a file for `corridor {command}`, which checks it with --dry-run, and no scenario"
+                self.lines.append(render(content["base"].key, message))
+                return
             for name, origin in self.parents(content.pop("extends", None)):
                 self.add(os.path.normpath(os.path.join(os.path.dirname(file), name)), (*heirs, file), origin)
             self.nodes.append(Node(content, root.at, root.key))
@@ -190,6 +194,12 @@ class _Pile:
                 found = told(node.plain())
                 self.lines.append(render(node.at, f"found {found}, where the name of a file to extend is due"))
         return [(node.value, node.at) for node in named if isinstance(node.value, str)]
+
+
+def _made_for(content: Mapping[str, Node]) -> str | None:
+    """The command that takes such a file, if it is a plan of many runs: it names a base, and what is varied."""
+    marks = {"levers": "optimise", "then": "sensitivity", "design": "sweep"}
+    return next((command for mark, command in marks.items() if {mark, "base"} <= content.keys()), None)
 
 
 def mapping(file: str, where: Origin | None = None) -> Node:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from sim.show.files import put_frame, put_text
 from sim.show.style import FOOT, GREY, HEAD, INK, PALE, PALETTE, Sheet, write
-from sim.show.sweeps import how_sure, unsound
+from sim.show.sweeps import dry_table, extent_of, how_sure, unsound
 from sim.show.tables import number, plain_table
 from sim.study.plain import records
 from sim.sweeps.outcomes import describe
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from sim.sweeps import SweepResult
+    from sim.sweeps import SweepPlan, SweepResult
     from sim.sweeps.sensitivity import Study
 
 UNKNOWN_OUTCOME = "unknown in too many runs"
@@ -42,6 +42,13 @@ realisation of chance does, with its interval."""
 SHARES_READING = """\
 Share of the variance of the outcome that the factor explains alone (dark), and with all its interactions with others
 (pale); lines: 95 % intervals. Realisation: chance. A share below 0 is one that so few samples cannot tell from 0."""
+
+
+def forecast_table(plan: SweepPlan, found: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """The factors of a study, and what its two stages will do, from `sim.sweeps.sensitivity.forecast`."""
+    weighed = min(plan.then.most, len(plan.factors))
+    then = f"Then the weighing of at most {weighed} of them: {extent_of(found['weighing'])}"
+    return Group(dry_table(plan, found["screening"]), Text(then))
 
 
 def indices_table(result: SweepResult, width: int = 120, table: pd.DataFrame | None = None) -> RenderableType:

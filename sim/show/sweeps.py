@@ -51,19 +51,23 @@ def dry_table(plan: SweepPlan, found: Mapping[str, Any]) -> RenderableType:
     for factor in plan.factors:
         more = f" and {len(factor.paths) - 2} more" if len(factor.paths) > 2 else ""
         table.add_row(factor.name, _levels(factor), ", ".join(factor.paths[:2]) + more)
+    parts: list[RenderableType] = [Text(plan.title, style="bold"), table]
+    if plan.unsound:
+        parts += [Text(f"\n{UNSOUND}:"), plain_table(*map(Column, ("value", "why")))]
+        for path, why in plan.unsound.items():
+            parts[-1].add_row(path, why)  # type: ignore[union-attr]
+    return Group(*parts, Text(extent_of(found)))
+
+
+def extent_of(found: Mapping[str, Any]) -> str:
+    """Points, runs, time and room of what `sim.sweeps.run.estimate` has found."""
     more = f", up to {found['most_runs']:,} to reach {'; '.join(found['until'])}" if found["until"] else ""
     done = f", {found['done']:,} of them done" if found["done"] else ""
     time = (
         f"about {remaining(found['seconds'])} with {found['workers']} workers at {found['seconds_a_run']:.2g} s a run"
     )
     size = f"a ledger of about {_bytes(found['ledger_bytes'])}"
-    said = f"{found['points']:,} points, {found['runs']:,} runs{more}{done}; {time}; {size}"
-    parts: list[RenderableType] = [Text(plan.title, style="bold"), table]
-    if plan.unsound:
-        parts += [Text(f"\n{UNSOUND}:"), plain_table(*map(Column, ("value", "why")))]
-        for path, why in plan.unsound.items():
-            parts[-1].add_row(path, why)  # type: ignore[union-attr]
-    return Group(*parts, Text(said))
+    return f"{found['points']:,} points, {found['runs']:,} runs{more}{done}; {time}; {size}"
 
 
 def status_lines(found: Mapping[str, Any], folder: Path) -> list[str]:

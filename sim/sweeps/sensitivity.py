@@ -19,7 +19,7 @@ from sim.study import BadStudyError, OnDone, OnStop
 from sim.sweeps.file import Morris, Sobol, SweepPlan
 from sim.sweeps.outcomes import unit_of
 from sim.sweeps.points import REALISATION, check_salib, sampled, unit_problem
-from sim.sweeps.run import run_sweep
+from sim.sweeps.run import estimate, run_sweep
 from sim.sweeps.table import SweepResult, read_results
 
 if TYPE_CHECKING:
@@ -130,9 +130,7 @@ def study(
     The ledgers are in `folder`/morris and `folder`/sobol; what they have is not run again. Ctrl-C calls `on_stop` at
     once. Raises what `run_sweep` does, and BadStudyError if the design is another.
     """
-    design = plan.design
-    if not isinstance(design, Morris):
-        raise BadStudyError(f"{plan.file}: a sensitivity study begins with a design of kind morris, not {design.kind}")
+    _check_design(plan)
 
     def stage(part: str, planned: SweepPlan) -> SweepResult:
         planned = replace(planned, name=f"{plan.name}-{part}")
@@ -153,10 +151,36 @@ def study(
     kept = survivors(effects, plan.then.most)
     if screening.interrupted or not kept:
         return Study(plan, screening, effects, kept)
-    second = Sobol(kind="sobol", samples=plan.then.samples, realisations=design.realisations, seed=design.seed)
-    factors = tuple(factor for factor in plan.factors if factor.name in kept)
-    weighing = stage("sobol", replace(plan, factors=factors, design=second))
+    weighing = stage("sobol", _second(plan, kept))
     return Study(plan, screening, effects, kept, weighing, indices(weighing))
+
+
+def forecast(plan: SweepPlan, folder: Path, workers: int | None) -> dict[str, dict[str, Any]]:
+    """What `study` would do: `estimate` of its `screening`, and of its `weighing` at most.
+
+    Which factors are weighed is known if `folder` has the whole screening; it is as many as may be before. Raises
+    BadStudyError if the design is another.
+    """
+    _check_design(plan)
+    screening = estimate(plan, folder / "morris", workers)
+    kept = tuple(factor.name for factor in plan.factors[: plan.then.most])
+    if screening["done"] == screening["runs"]:
+        kept = survivors(indices(read_results(folder / "morris")), plan.then.most)
+    return {"screening": screening, "weighing": estimate(_second(plan, kept), folder / "sobol", workers)}
+
+
+def _check_design(plan: SweepPlan) -> None:
+    kind = plan.design.kind
+    if kind != "morris":
+        raise BadStudyError(f"{plan.file}: a sensitivity study begins with a design of kind morris, not {kind}")
+
+
+def _second(plan: SweepPlan, kept: Sequence[str]) -> SweepPlan:
+    """The plan that weighs the factors that were kept."""
+    first = plan.design
+    assert isinstance(first, Morris)
+    design = Sobol(kind="sobol", samples=plan.then.samples, realisations=first.realisations, seed=first.seed)
+    return replace(plan, factors=tuple(factor for factor in plan.factors if factor.name in kept), design=design)
 
 
 def too_few(used: int, drawn: int) -> bool:

@@ -471,3 +471,21 @@ def test_no_model_without_its_sections(faults_of):
     [line] = faults_of("title: Nothing\n", alone=True)
     required = [name for name, field in Model.model_fields.items() if field.is_required() and name != "title"]
     assert told(line, "child.yaml:1:1", f"the keys {', '.join(required)} are missing", None)
+
+
+@pytest.mark.parametrize(
+    ("command", "plan"),
+    [
+        ("sweep", "factors: {}\ndesign: {kind: grid}\n"),
+        ("sensitivity", "factors: {}\ndesign: {kind: morris}\nthen: {most: 2}\n"),
+        ("optimise", "levers: {}\ntarget: []\n"),
+    ],
+)
+def test_a_plan_of_runs_is_told_from_a_scenario(faults_of, command, plan):
+    [line] = faults_of(f"title: A plan\nbase: baseline-2024\n{plan}", alone=True)
+    assert told(
+        line,
+        "child.yaml:2:1",
+        f"a file for `corridor {command}`, which checks it with --dry-run, and no scenario",
+        None,
+    )

@@ -246,6 +246,19 @@ def test_a_study_screens_weighs_and_goes_on_where_it_was(call, tmp_path):
     again = call("sensitivity", "study.yaml", "--workers", 1, "--json")
     assert json.loads(again.stdout) == found
     assert "16 of 16 runs done" in call("sweep", "status", folder / "sobol").stdout
+    known = documented(call("sensitivity", "study.yaml", "--dry-run", "--json").stdout, "study_dry_run")
+    assert all(
+        stage["done"] == stage["runs"] > 0 for stage in known.values()
+    )  # the weighing is of the one that is left
+
+
+def test_a_dry_run_tells_both_stages_and_runs_nothing(call, tmp_path):
+    shown = " ".join(call("sensitivity", "study.yaml", "--dry-run").stdout.split())
+    assert "16 points, 16 runs; about " in shown
+    assert "Then the weighing of at most 1 of them: 16 points, 16 runs; about " in shown  # 4 × (1 + 3)
+    found = documented(call("sensitivity", "study.yaml", "--dry-run", "--json").stdout, "study_dry_run")
+    assert found["weighing"]["done"] == 0
+    assert not (tmp_path / "results").exists()
 
 
 def test_ctrl_c_pressed_twice_in_the_second_stage_says_what_is_kept_of_both(call, folder, start):
