@@ -128,10 +128,10 @@ def parse(text: object, dimension: Dimension) -> tuple[float, str]:
         raise UnitError(f"found {told(text)}, where {wanted(dimension)} is due")
     if not isinstance(text, str):
         raise UnitError(f"found {text} without a unit, where {wanted(dimension)} is due", _with_unit(text, dimension))
-    match = NUMBER.fullmatch(text.replace(MINUS, "-"))
-    if not match:
+    parts = split(text)
+    if not parts:
         raise UnitError(f"found {told(text)}, where {wanted(dimension)} is due")
-    digits, written = match.groups()
+    digits, written = parts
     unit = normal(written)
     factor = UNITS[dimension].get(unit)
     if factor is None:
@@ -143,6 +143,12 @@ def parse(text: object, dimension: Dimension) -> tuple[float, str]:
     if abs(value) > LARGEST:
         raise UnitError(f"found {told(text)}, which is too large")
     return value, unit
+
+
+def split(text: str) -> tuple[str, str] | None:
+    """The digits that `float` reads, and the unit as written or "", of a text like "36 h"; None if it is no number."""
+    match = NUMBER.fullmatch(text.replace(MINUS, "-"))
+    return (match[1], match[2]) if match else None
 
 
 def show(value: float, unit: str, dimension: Dimension) -> str:

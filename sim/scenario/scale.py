@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sim.scenario.values import MONTHS
-from sim.units import DIMENSION_OF, MINUS, NUMBER, UNITS, Dimension, UnitError, normal, parse, show
+from sim.units import DIMENSION_OF, UNITS, Dimension, UnitError, normal, parse, show, split
 
 AMOUNTS = ("value", "mean", "median", "p95", "low", "mode", "high", "shift", "min", "max")  # parameters with a unit
 
@@ -22,8 +22,8 @@ def number(raw: object) -> tuple[float, str]:
 
 def dimension_of(raw: object) -> Dimension:
     """The dimension that the unit of a text belongs to; the first that has it."""
-    match = NUMBER.fullmatch(raw.replace(MINUS, "-")) if isinstance(raw, str) else None
-    unit = normal(match[2]) if match else ""
+    parts = split(raw) if isinstance(raw, str) else None
+    unit = normal(parts[1]) if parts else ""
     if unit not in DIMENSION_OF:
         raise UnitError(f'found {raw!r}, where a number with a unit like "36 h" is due')
     return DIMENSION_OF[unit]

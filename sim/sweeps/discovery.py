@@ -22,7 +22,7 @@ from sim.scenario.scale import number
 from sim.study import BadStudyError
 from sim.sweeps.outcomes import FIGURES, FORM, unit_of, why_unknown
 from sim.sweeps.table import SweepResult, Varied, read_results
-from sim.units import DIMENSION_OF, UNITS, UnitError
+from sim.units import DIMENSION_OF, UNITS, UnitError, split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,16 +172,16 @@ def read_condition(text: str) -> Condition:
 
 
 def _in_unit(raw: str, unit: str, text: str) -> float:
-    amount, _, own = raw.partition(" ") if not raw.endswith("%") else (raw[:-1].strip(), "", "%")
+    amount, own = split(raw) or ("nan", "")
     try:
         if not math.isfinite(float(amount)):
             raise UnitError("no limit")
-        if own.strip() == unit or (not own and unit not in DIMENSION_OF):
+        if own == unit or (not own and unit not in DIMENSION_OF):
             return float(amount)
         value, given = number(raw)
         if DIMENSION_OF[given] == DIMENSION_OF[unit]:
             return value * UNITS[DIMENSION_OF[given]][given] / UNITS[DIMENSION_OF[unit]][unit]
-    except (ValueError, KeyError, UnitError):
+    except (KeyError, UnitError):
         pass
     raise BadStudyError(f'found "{raw}" in "{text}", where a number in {unit} is due')
 

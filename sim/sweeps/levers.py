@@ -34,7 +34,7 @@ from sim.sweeps.file import (
     show_level,
 )
 from sim.sweeps.outcomes import FIGURES, OutcomeError, possible, read_outcome, unit_of
-from sim.units import NUMBER, Dimension, UnitError, parse, show, told
+from sim.units import Dimension, UnitError, parse, show, split, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -311,10 +311,10 @@ def read_goals(text: str, scenario: Scenario) -> list[Goal]:
         dimension, size = AMOUNTS[unit]
         limit = parse(match["amount"], dimension)[0] * size
     else:
-        amount = NUMBER.fullmatch(match["amount"])
-        if amount is None or amount[2] not in ("", unit):
+        amount = split(match["amount"])
+        if amount is None or amount[1] not in ("", unit):
             raise UnitError(f"found {told(match['amount'])}, where a number of {unit} without a unit is due")
-        limit = float(amount[1])
+        limit = float(amount[0])
     sense: Literal[1, -1] = 1 if match["sense"] in ("<=", "≤") else -1
     return [Goal(column, sense, float(f"{limit:.12g}")) for column in columns]
 

@@ -152,7 +152,9 @@ def test_several_scenarios_are_a_factor():
     assert limits(box)["scenario"].words == ("storm",)
 
 
-@pytest.mark.parametrize(("text", "limit"), [("> 15 d", 15.0), (">= 360 h", 15.0), ("≤ 2 wk", 14.0)])
+@pytest.mark.parametrize(
+    ("text", "limit"), [("> 15 d", 15.0), (">= 360 h", 15.0), ("≤ 2 wk", 14.0), ("> 15d", 15.0), ("< \u22122 d", -2.0)]
+)
 def test_a_limit_may_have_any_unit_of_its_kind(text, limit):
     assert read_condition(f"{COLUMN} {text}").limit == limit
 

@@ -25,7 +25,7 @@ from scipy import stats
 
 import sim
 from sim.show.optimise import save_optimisation
-from sim.sweeps.levers import Choice, Goal, Problem
+from sim.sweeps.levers import Choice, Goal, Problem, read_goals
 from sim.sweeps.optimise import Verdict, looks, searched, seek
 from tests.sweeps.sweeping import Start, documented, stopped_at_once
 
@@ -486,6 +486,12 @@ FAULTS = [
     ({"levers": {"one": LEVER, "two": LEVER}}, "two", 'the levers one and two both change "fleets.feeders.vessels"'),
     ({"levers": {"feeders": {**LEVER, "price": 3}}}, "price", ""),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", ["\u22122", "\u22122 units"])
+def test_the_limit_of_a_target_may_have_a_minus_as_tables_print_it(limit: str) -> None:
+    (goal,) = read_goals(f"queue[east-port/berth quay] >= {limit}", sim.load(ROOT / "tests" / "user" / "small.yaml"))
+    assert goal.limit == -2
 
 
 @pytest.mark.parametrize(("changed", "key", "told"), FAULTS, ids=[f"{i}-{fault[1]}" for i, fault in enumerate(FAULTS)])
