@@ -17,7 +17,19 @@ import networkx as nx
 
 from sim.scenario.faults import Fault, Path, hint, listed, nearest
 from sim.scenario.load import Scenario
-from sim.scenario.schema import Fleet, FleetService, Flow, Link, Model, Port, Route, Run, Service, Terminal
+from sim.scenario.schema import (
+    Fleet,
+    FleetService,
+    Flow,
+    IndividualService,
+    Link,
+    Model,
+    Port,
+    Route,
+    Run,
+    Service,
+    Terminal,
+)
 from sim.scenario.values import Share
 
 TRANSFER_H = 12.0  # weight of one change of service when a route is sought; it only ranks alternatives
@@ -111,7 +123,6 @@ def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, Chains, list[F
     carried, all_known = _find_carried(model, doubtful)
     graph_for = _service_graphs(model, ways, carried)
     chains: Chains = {}
-    idle = idle_services(model)
     for name, flow in model.demand.items():
         if flow.origin == flow.destination:  # the check of the file tells that
             continue
@@ -121,7 +132,7 @@ def _find(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, Chains, list[F
             if not isinstance(legs, str):
                 chains[name, route] = legs
             elif all_known:
-                faults.append(Fault(("demand", name, *path), legs + _missing(idle), "key"))
+                faults.append(Fault(("demand", name, *path), legs + _missing(model), "key"))
     return ways, chains, [*faults, *_oversized(model, chains, doubtful)]
 
 
@@ -131,8 +142,9 @@ def idle_services(model: Model) -> list[str]:
     return [name for name, one in model.services.items() if isinstance(one, FleetService) and name not in served]
 
 
-def _missing(idle: Sequence[str]) -> str:
+def _missing(model: Model) -> str:
     """What may be the reason why there is no way."""
+    idle = idle_services(model)
     return f"; no fleet runs on {listed(idle)}" if idle else ""
 
 
@@ -250,6 +262,12 @@ def hours_of(model: Model, ways: Ways, name: str) -> float:
     ship = max(speeds, default=SEA_KMH)
     links = [model.links[s.link] for s in ways[name] if s.link]
     return sum(link.distance / (link.speed or ship) / pace for link in links)
+
+
+def heeds_links(service: Service) -> bool:
+    """Whether the hours and closures of links and the borders on its way hold it up: liners, and what says how long it
+    takes, keep their own time."""
+    return isinstance(service, FleetService) or (isinstance(service, IndividualService) and service.time is None)
 
 
 def load_share(model: Model, fleet: Fleet) -> float:

@@ -8,9 +8,9 @@ from itertools import chain
 from math import asin, cos, isfinite, radians, sin, sqrt
 from typing import TYPE_CHECKING
 
-from sim.network.build import Network, idle_services, yard_before
+from sim.network.build import Network, heeds_links, idle_services, yard_before
 from sim.scenario.faults import Path
-from sim.scenario.schema import FleetService, IndividualService, Place
+from sim.scenario.schema import FleetService, Place
 
 if TYPE_CHECKING:
     from sim.scenario.load import Scenario
@@ -67,21 +67,21 @@ def _yards(network: Network) -> Iterator[Note]:
 def _paths(network: Network) -> Iterator[Note]:
     """Limits of links that hold nobody up, though a service uses them."""
     model = network.model
-    fleets, walkers, every = set[str](), set[str](), set[str]()
+    fleets, heeded, every = set[str](), set[str](), set[str]()
     for name, way in network.ways.items():
         service, links = model.services[name], {section.link for section in way}
         every |= links
         if isinstance(service, FleetService):
             fleets |= links
-        elif isinstance(service, IndividualService) and service.time is None:
-            walkers |= links
+        if heeds_links(service):
+            heeded |= links
     for name, link in model.links.items():
         if name not in every:
             continue
         if link.paths is not None and name not in fleets:
             yield ("links", name, "paths"), "no fleet runs here, and nothing else waits for paths"
         for key in ("hours", "calendar"):
-            if getattr(link, key) is not None and name not in fleets | walkers:
+            if getattr(link, key) is not None and name not in heeded:
                 yield ("links", name, key), "what runs here keeps its own time, and does not wait for it"
 
 
@@ -89,11 +89,7 @@ def _borders(network: Network) -> Iterator[Note]:
     """Borders at which nothing stops en route."""
     model = network.model
     passed = {
-        section.end
-        for name, way in network.ways.items()
-        if isinstance(service := model.services[name], FleetService)
-        or (isinstance(service, IndividualService) and service.time is None)
-        for section in way[:-1]
+        section.end for name, way in network.ways.items() if heeds_links(model.services[name]) for section in way[:-1]
     }
     for place in model.borders:
         if place not in passed:

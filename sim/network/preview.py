@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from sim.network.build import Network, load_share, path_hours, yard_before
+from sim.network.build import Network, heeds_links, load_share, path_hours, yard_before
 from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow
 
 # What a replication takes, simulated and measured: fitted to the shipped scenarios and the corridors of the benchmark
@@ -322,7 +322,8 @@ def _borders(network: Network, lines: list[_Line]) -> list[Offered]:
         flow = network.model.demand[way.flow]
         blocks = _rate(network, flow, way.share) / network.model.cargo[flow.cargo].space / flow.block
         for number, leg in enumerate(way.legs):
-            if not isinstance(network.model.services[leg.service], FleetService):
+            service = network.model.services[leg.service]
+            if heeds_links(service) and not isinstance(service, FleetService):
                 for section in network.sections(leg.service, leg.origin)[:-1]:
                     at_border[section.end] += blocks
             if number + 1 < len(way.legs):

@@ -144,6 +144,15 @@ def test_the_preview_by_hand() -> None:
     assert loads["b", "berth rail"].offered == pytest.approx(trains / 7 * at_b)
 
 
+def test_what_keeps_its_own_time_asks_nothing_of_a_border_on_its_way() -> None:
+    border = ("borders.x={time: 3 h, servers: 1}", "routes.middle.via=[]")
+    asked = [
+        next(load.offered for load in preview(changed(*BYPASS, *border, *own)).loads if load.place == "x")
+        for own in ((), ("services.by-x.time=2 d",))
+    ]
+    assert asked[0] > asked[1] == 0
+
+
 def test_the_preview_names_what_is_overloaded() -> None:
     assert not preview(changed()).overloaded()
     names = {x.facility for x in preview(changed("fleets.bc.vessels=1", "fleets.bc.capacity=60 TEU")).overloaded()}
