@@ -571,6 +571,9 @@ def check_waiting(model: Model) -> list[Fault]:
     return faults
 
 
+MOST_VEHICLES = 10_000  # of a fleet: more ships than carry boxes on all seas; each takes some 20 kB in a run
+
+
 def check_fleets(model: Model) -> list[Fault]:
     """A fleet is of ships or of train sets, as its service is, and can carry what it accepts."""
     faults = []
@@ -583,6 +586,10 @@ def check_fleets(model: Model) -> list[Fault]:
             other = "train_sets" if service and service.kind == "ships" else "vessels"
             message = "found both vessels and train_sets, where one of them is due"
             faults.append(Fault((*path, other), message, at="key"))
+        for key, count in (("vessels", fleet.vessels), ("train_sets", fleet.train_sets)):
+            if isinstance(count, Count) and count > MOST_VEHICLES:
+                message = f"found {count}, where a whole number from 1 to {MOST_VEHICLES} is due"
+                faults.append(Fault((*path, key), message))
         if service is not None:
             faults += _check_vehicles(path, fleet, service)
         faults += _check_load(path, fleet, model)

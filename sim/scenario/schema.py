@@ -302,7 +302,7 @@ class Draught(Block):
 
 
 class Fleet(Block):
-    """Vehicles of one kind on one service. Exactly one of vessels and train_sets."""
+    """Vehicles of one kind on one service. Exactly one of vessels and train_sets, of 10000 at most."""
 
     service: Id
     title: str

@@ -197,6 +197,8 @@ def test_each_key_misspelt_once(faults_of, path, at):
         ),
         ("fleets: {feeders: {capacity: 54 wagons}}", "base.yaml:99:135", "the units differ", None),
         ("fleets: {feeders: {train_sets: 3}}", "2:20", "found both vessels and train_sets", None),
+        ("fleets: {feeders: {vessels: 3000000}}", "2:29", "found 3000000, where a whole number from 1 to 10000", None),
+        ("fleets: {kz-trains: {train_sets: 10001}}", "2:34", "found 10001, where a whole number from 1 to 10000", None),
         ("fleets: {feeders: {vessels: null}}", "2:10", "found neither vessels nor train_sets", None),
         ("fleets: {kz-trains: {speed: 40 km/h}}", "2:22", "trains have no speed of their own", None),
         ("fleets: {feeders: {speed: null}}", "2:10", 'key "speed" is missing', None),
