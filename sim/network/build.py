@@ -182,7 +182,19 @@ def _find_ways(model: Model, doubtful: frozenset[Path]) -> tuple[Ways, list[Faul
         if way is None and sure and ("services", name) not in doubtful:
             faults.append(Fault(("services", name), _no_way(model, service), "key"))
         ways[name] = way if way and sure else (Section("", *service.stops),)
-    return ways, faults
+    return ways, [*faults, *_without_speed(model, ways, doubtful)]
+
+
+def _without_speed(model: Model, ways: Ways, doubtful: frozenset[Path]) -> Iterable[Fault]:
+    """Links that tell no speed, on the way of what has none of its own, and does not say how long it takes."""
+    told: dict[str, str] = {}
+    for name, way in ways.items():
+        service = model.services[name]
+        own = service.kind == "ships" or (not isinstance(service, FleetService) and service.time is not None)
+        if not own and ("services", name) not in doubtful:
+            told |= {s.link: name for s in way if s.link and model.links[s.link].speed is None}
+    for link, name in told.items():
+        yield Fault(("links", link), f'key "speed" is missing: {name} runs here, and only ships bring their own', "key")
 
 
 def _find_carried(model: Model, doubtful: frozenset[Path]) -> tuple[dict[str, set[str]], bool]:

@@ -85,6 +85,26 @@ def test_a_train_stays_on_one_gauge() -> None:
     assert "no way from a to b on rail links of one gauge" in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        (("links.cd.speed=null",), 'key "speed" is missing: rail-cd runs here, and only ships bring their own'),
+        ((*BYPASS, "links.ax.speed=null"), "by-x runs here"),
+        ((*BYPASS, "services.by-x.kind=timetable", "services.by-x.every=3 d", "links.xd.speed=null"), "by-x runs here"),
+    ],
+    ids=["trains", "individual", "timetable"],
+)
+def test_a_link_without_a_speed_is_refused_where_something_runs_that_has_none(
+    changes: tuple[str, ...], due: str
+) -> None:
+    (line,) = refused(*changes)
+    assert due in line
+
+
+def test_what_says_how_long_it_takes_needs_no_speed() -> None:
+    assert changed(*BYPASS, "links.ax.speed=null", "services.by-x.time=3 d").itineraries
+
+
 def test_demand_that_no_route_serves_is_refused_where_it_stands() -> None:
     lines = refused("fleets.bc.accepts=[wagon]", "cargo.wagon={title: W, space: 1 TEU}")
     assert len(lines) == 2  # both flows
