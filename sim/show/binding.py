@@ -65,7 +65,7 @@ def _corrected(changes: int) -> str:
 def _fleets_table(binding: Binding) -> RenderableType:
     table = plain_table(
         Column("\nFleet", min_width=22), Column("Ve-\nhicles", justify="right"),
-        Column("Voyages\neach", justify="right"),
+        Column("Voyages\none way", justify="right"),
         Column("Load\nout %", justify="right"), Column("Load\nback %", justify="right"),
         Column("Moves\n%", justify="right"), Column("Waits,\nberth %", justify="right"),
         Column("Waits,\ncargo %", justify="right"),
@@ -78,7 +78,8 @@ def _fleets_table(binding: Binding) -> RenderableType:
             number(row["voyages_per_vehicle"], ".0f"),
             *(number(100 * row[name], ".0f") for name in shares),
         )
-    return Group(Text("Fleets\n", style="bold"), table)
+    heading = Text(f"Fleets: means of a vehicle over {binding.result.length_days:.0f} days\n", style="bold")
+    return Group(heading, table)
 
 
 def _gain(row: Mapping[Any, Any], name: str, form: str) -> Text:

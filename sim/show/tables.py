@@ -436,7 +436,7 @@ def _days(row: Mapping[Any, Any]) -> list[Text]:
         Text(promise),
         *kept,
         Text(_small_share(row["share_unfinished"])),
-        Text(number(row["teu"], ",.0f")),
+        Text("–" if row["boxes"] and not row["teu"] else number(row["teu"], ",.0f")),  # trucks and wagons count none
     ]
 
 

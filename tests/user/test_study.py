@@ -472,3 +472,14 @@ def test_the_baseline_compares_the_middle_corridor_with_north_and_sea(baseline: 
     assert pairs["xian", "istanbul"] >= {"middle-btk", "middle-poti", "sea-suez", "sea-cape"}
     for pair in [("xian", "poti"), ("almaty", "istanbul"), ("tashkent", "istanbul"), ("istanbul", "xian")]:
         assert pair in pairs
+
+
+def test_cargo_that_counts_no_teu_shows_none(corridor: Corridor) -> None:
+    def teu(*changes: str) -> list[str]:
+        shown = corridor("compare", "small.yaml", "-n", 1, "--workers", 1, *changes).stdout
+        return [line.split()[-1] for line in shown.splitlines() if line.startswith("Over the sea")]
+
+    counted = teu()
+    assert counted
+    assert all(float(count.replace(",", "")) > 0 for count in counted)
+    assert teu("--set", "cargo.box.teu=0") == ["–"] * len(counted)

@@ -247,7 +247,14 @@ def test_corridor_binding_prints_and_saves(folder: Path, corridor: Corridor) -> 
     words = [word for change in FEW_SHIPS for word in ("--set", change)]
     done = corridor("binding", "small.yaml", "-n", 2, "--top", 2, *words, *ONE)
     assert done.exit_code == 0, done.output
-    for said in ("Facilities", "Fleets", "one more vessel", "Gains in transit", "corrected for 2 changes", "not tried"):
+    for said in (
+        "Facilities",
+        "Fleets: means of a vehicle over 60 days",
+        "one more vessel",
+        "Gains in transit",
+        "corrected for 2 changes",
+        "not tried",
+    ):
         assert said in " ".join(done.stdout.split())
     saved = folder / "results" / "small-binding"
     assert len(pd.read_csv(saved / "gains.csv")) == 2
