@@ -44,6 +44,7 @@ COSTS = {
 }
 LARGEST_KG = 700.0  # square points of the circle of the route that emits most
 SMOOTHING_D = 7  # days of the moving average of the queues
+THOUSANDS = "{x:,g}"  # numbers of an axis, as those in the plots and tables
 
 
 def plot_transit(result: Result) -> Figure:
@@ -341,6 +342,7 @@ def plot_trade_off(result: Result) -> Figure:
         bounds = "; ▸: at least" if any(map(at_least, entries)) else ""
         axes.set_xlabel(f"mean transit time, days{bounds}", size=8, color=INK)
         axes.set_ylabel("USD a TEU", size=8, color=INK)
+        axes.yaxis.set_major_formatter(THOUSANDS)
     handles = [
         Line2D([], [], color=colours[route], marker="o", linestyle="", label=result.atlas.route(route))
         for route in shown
@@ -399,6 +401,7 @@ def _stack(
         axes.set_yticks(edges[:-1] + name_at, [fill(entry["label"], 30) for _, entry in rows])
         axes.tick_params(length=0)
         axes.tick_params(axis="x", labelsize=7, labelcolor=GREY)
+        axes.xaxis.set_major_formatter(THOUSANDS)
         axes.grid(axis="x", color=PALE, linewidth=0.6)
         axes.spines[:].set_visible(False)
         if last:
