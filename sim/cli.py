@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from sim.network import Network
+    from sim.network.chains import Chain
     from sim.network.preview import Offered
     from sim.scenario.explain import Explanation
     from sim.scenario.load import Scenario
@@ -273,30 +274,52 @@ def validate(files: Sequence[str], changes: Sequence[str], as_json: bool) -> Non
 
 @corridor.command()
 @takes_file
+@of_flow
 @takes_changes
 @prints_json
-def preview(file: str, changes: Sequence[str], as_json: bool) -> None:
-    """Offered load against capacity, without simulating.
+def preview(file: str, flow: str | None, route: str | None, changes: Sequence[str], as_json: bool) -> None:
+    """Offered load against capacity, and by which services each flow goes, without simulating.
 
-    At a utilisation of 100 % or more a queue grows without end.
+    At a utilisation of 100 % or more a queue grows without end. With --flow or --route, how those go leg by leg.
     """
     from sim.network.preview import preview as offered
 
     network = load_network(file, changes)
     found = offered(network)
+    chains = of_these(found.chains, flow, route)
     if as_json:
         print_json(
             {
                 "scenario": network.name,
                 "loads": [offered_load(load) for load in found.loads],
+                "chains": [chain_told(chain) for chain in chains],
                 "estimate": asdict(found.estimate),
             }
         )
         return
+    from sim.show.chains import legs_table
     from sim.show.tables import preview_table
     from sim.show.terminal import terminal
 
-    terminal().print(preview_table(network, found))
+    terminal().print(legs_table(network, chains) if flow or route else preview_table(network, found))
+
+
+def of_these(chains: Sequence[Chain], flow: str | None, route: str | None) -> list[Chain]:
+    """The chains of this flow, on this route; of all without. Refuses what would be none."""
+    from sim.scenario.faults import hint, listed, nearest
+
+    wrong = []
+    for name, wanted, known in (("flow", flow, [c.flow for c in chains]), ("route", route, [c.route for c in chains])):
+        if wanted is not None and wanted not in known:
+            allowed = f"{listed(dict.fromkeys(known))}{hint(nearest(wanted, known))}"
+            wrong.append(f'"{wanted}" is not a {name} of the demand, these are: {allowed}')
+    found = [chain for chain in chains if flow in (None, chain.flow) and route in (None, chain.route)]
+    if not found and not wrong:
+        taken = listed(chain.route for chain in chains if chain.flow == flow)
+        wrong = [f"{flow} does not take the route {route}, but: {taken}"]
+    if wrong:
+        raise click.UsageError("\n".join(wrong))
+    return found
 
 
 @corridor.command()
@@ -644,9 +667,14 @@ def extent(network: Network) -> str:
 
 
 def offered_load(load: Offered) -> dict[str, Any]:
-    """The load on one facility, for JSON; null: there is no limit."""
-    limited = math.isfinite(load.capacity)
-    return asdict(load) | {"capacity": load.capacity if limited else None, "utilisation": load.utilisation}
+    """The load on one facility, for JSON; null: there is no limit, or nothing can be taken."""
+    figures = {"capacity": load.capacity, "utilisation": load.utilisation}
+    return asdict(load) | {name: value if math.isfinite(value) else None for name, value in figures.items()}
+
+
+def chain_told(chain: Chain) -> dict[str, Any]:
+    """The way of a flow on a route, for JSON; km are null where a leg runs on no link."""
+    return asdict(chain) | {"km": chain.km, "hours": chain.hours, "papers_hours": chain.papers_hours}
 
 
 def explained(value: Explanation) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Places, links and services as graphs; the way of each service and the itinerary of each flow on each route.
 
-`sim.network.preview` tells from them, without a run, what is offered to each facility.
+`sim.network.chains` tells from them, without a run, how far and how long each flow goes, and `sim.network.preview` what
+is offered to each facility.
 """
 
 from sim.network.build import Itinerary, Leg, Network, Section, build, load_share, path_hours, yard_before

@@ -1,5 +1,6 @@
-"""What can be said without a run: the load that demand offers to each line, berth, border, path and train-set pool,
-against what it can take. Means only: queues, weather's timing and full yards need the simulation."""
+"""What can be said without a run: by which services each flow goes, and the load that demand offers to each line,
+berth, border, path and train-set pool, against what it can take. Means only: queues, weather's timing and full yards
+need the simulation."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from sim.network.build import Network, heeds_links, load_share, path_hours, yard_before
+from sim.network.chains import Chain, chains, papers_mean, run_hours
 from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow
 
 # What a replication takes, simulated and measured: fitted to the shipped scenarios and the corridors of the benchmark
@@ -37,7 +39,9 @@ class Offered:
 
     @property
     def utilisation(self) -> float:
-        return self.offered / self.capacity if self.capacity else float("inf")
+        if not self.offered:
+            return 0.0
+        return self.offered / self.capacity if self.capacity else math.inf
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Preview:
+    chains: tuple[Chain, ...]
     loads: tuple[Offered, ...]
     estimate: Estimate
 
@@ -95,7 +100,8 @@ class _Line:
 
 
 def preview(network: Network) -> Preview:
-    """Offered load against capacity of everything that can be full, and what a run will take."""
+    """The chain of services of each flow, offered load against capacity of everything that can be full, and what a run
+    will take."""
     lines = _lines(network)
     loads = [
         *(_line_load(network, line) for line in lines if not line.unlimited),
@@ -104,7 +110,7 @@ def preview(network: Network) -> Preview:
         *_paths(network, lines),
         *_yards(network, lines),
     ]
-    return Preview(tuple(loads), _estimate(network, lines))
+    return Preview(chains(network), tuple(loads), _estimate(network, lines))
 
 
 def _rate(network: Network, flow: Flow, share: float) -> float:
@@ -242,18 +248,11 @@ def _run_hours(network: Network, line: _Line, fleet: Fleet, origin: str) -> floa
     sections = network.sections(line.name, origin)
     for section in sections:
         link = network.model.links[section.link]
-        speed = min(x for x in (link.speed, fleet.speed) if x is not None) * line.service.pace
-        hours += link.distance / speed * (1 + (link.delay.mean if link.delay else 0.0))
+        delayed = 1 + (link.delay.mean if link.delay else 0.0)
+        hours += run_hours(link, line.service.pace, fleet.speed) * delayed
         if section.end in network.model.borders and section is not sections[-1] and line.space.get(origin):
             hours += papers_mean(network.model.borders[section.end])
     return hours
-
-
-def papers_mean(rule: Documents) -> float:
-    """Mean working hours of the papers, faults and advance information included."""
-    announced = 1 - rule.advance * (1 - rule.advance_factor)
-    faulty = rule.faulty * rule.faulty_time.mean if rule.faulty_time else 0.0
-    return rule.time.mean * announced + faulty
 
 
 def _open_share(network: Network, place: str, kind: str) -> float:

@@ -110,7 +110,7 @@ def differences_table(comparison: Comparison, width: int = 120) -> RenderableTyp
     others = len(comparison.results) - 1
     together = f", corrected for {others} comparisons" if others > 1 else ""
     parts: list[RenderableType] = [
-        *_heading(f"Difference to {base.title}", f"paired by replication; ± is half the 95 % interval{together}"),
+        *heading(f"Difference to {base.title}", f"paired by replication; ± is half the 95 % interval{together}"),
         _differences_table(width, show_header=True),
     ]
     for scenario, group in differences.groupby("scenario", sort=False):
@@ -265,7 +265,9 @@ def _cost_notes(costs: pd.DataFrame, flows: Sequence[str]) -> list[Text]:
 
 
 def preview_table(network: Network, preview: Preview) -> RenderableType:
-    """Offered load against capacity, the fullest first, and what a replication will take."""
+    """Offered load against capacity, the fullest first; the chains of services; and what a replication will take."""
+    from sim.show.chains import chains_table
+
     atlas = atlas_of(network.model)
     table = plain_table(
         Column("\nPlace"),
@@ -286,15 +288,16 @@ def preview_table(network: Network, preview: Preview) -> RenderableType:
         )
     size = preview.estimate
     return Group(
-        *_heading(network.model.title, f"{network.name} · means only, without a simulation"),
+        *heading(network.model.title, f"{network.name} · means only, without a simulation"),
         table,
         Text(f"{MARK}; from 100 % on a queue grows without end", style="dim"),
         Text(
             "Means of random arrivals: queues, seasons, dated closures and waiting for weather come on top", style="dim"
         ),
-        Text("Yards at least: where ships are short, several times as much stands there", style="dim"),
+        Text("Yards at least: where ships are short, several times as much stands there\n", style="dim"),
+        chains_table(network, preview.chains),
         Text(
-            f"One replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "
+            f"\nOne replication: about {size.trips:,.0f} vehicle trips, {size.units:,.0f} units, "
             f"{size.cpu_s:.1f} s of CPU, {size.memory_mb:,.0f} MB"
         ),
         *_too_large(size.memory_mb),
@@ -313,7 +316,7 @@ def sources_table(name: str, values: Sequence[Sourced], grades: Mapping[str, int
     """Each value with its range, grade and line; below it, who says so, or why it is assumed. Then the grades."""
     from pathlib import Path
 
-    parts: list[RenderableType] = [*_heading(f"Where the numbers of {name} come from", f"{len(values)} values")]
+    parts: list[RenderableType] = [*heading(f"Where the numbers of {name} come from", f"{len(values)} values")]
     for value in values:
         range_ = f" ({value.range})" if value.range else ""
         said = " · ".join(filter(None, (value.citation, value.note)))
@@ -374,10 +377,11 @@ def heading_of(result: Result, reading: str = "± is half the 95 % interval") ->
     """The title of a result and the runs it stands on, with how to read its intervals; then an empty line."""
     count = len(result.replications)
     over = "one replication: no intervals" if count == 1 else f"{count} replications; {reading}"
-    return _heading(result.title, f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}")
+    return heading(result.title, f"{result.scenario} · model {result.model_version} · seed {result.seed} · {over}")
 
 
-def _heading(title: str, line: str) -> list[RenderableType]:
+def heading(title: str, line: str) -> list[RenderableType]:
+    """A title, and below it what it is of; then an empty line."""
     return [Text(title, style="bold underline"), Text(f"{line}\n", style="dim")]
 
 

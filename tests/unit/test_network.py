@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.network import Network, build
+from sim.network.chains import PlannedLeg, chains
 from sim.network.preview import preview
 from sim.scenario.faults import ScenarioError
 from sim.scenario.load import load
@@ -171,6 +172,53 @@ def test_what_keeps_its_own_time_asks_nothing_of_a_border_on_its_way() -> None:
         for own in ((), ("services.by-x.time=2 d",))
     ]
     assert asked[0] > asked[1] == 0
+
+
+def planned(flow: str, *changes: str) -> list[PlannedLeg]:
+    return next(list(chain.legs) for chain in chains(changed(*changes)) if chain.flow == flow)
+
+
+def test_a_leg_is_as_far_as_all_links_of_its_way() -> None:
+    (leg,) = planned("w", *BYPASS, "routes.middle.via=[]")
+    assert (leg.service, leg.km, leg.hours) == ("by-x", 1000, 1000 / 40)
+
+
+def test_a_leg_takes_the_time_that_its_service_says_and_its_km_may_be_unknown() -> None:
+    (leg,) = planned("w", *BYPASS, "services.by-x.mode=pipeline", "services.by-x.time=3 d", "routes.middle.via=[]")
+    assert (leg.km, leg.hours, leg.mode) == (None, 72, "individual")
+
+
+def test_a_leg_takes_the_hours_of_the_fastest_fleet_that_carries_the_cargo() -> None:
+    """Ships of the corridor run at 12 kn; where the sea is slower, that counts."""
+    more = "fleets.more={{service: sea-bc, title: M, vessels: 1, capacity: 9 TEU, speed: {}, accepts: [{}]}}"
+    other = "cargo.other={title: O, space: 1 TEU}"
+    cases = (
+        (("links.bc.speed=10 km/h",), 47),
+        ((more.format("20 km/h", "container"),), 470 / 22.224),
+        ((more.format("47 km/h", "container"),), 10),
+        ((other, more.format("47 km/h", "other")), 470 / 22.224),
+    )
+    for changes, hours in cases:
+        assert planned("w", *changes)[1].hours == pytest.approx(hours)
+
+
+def test_papers_of_a_leg_are_those_of_the_flow() -> None:
+    """At b papers take 10 h in the mean; eastbound 20 h, and 3 h for cargo that goes first."""
+    papers = ("ports.b.documents.eastbound_time=20 h", "ports.b.documents.priority_time=3 h")
+    assert [leg.papers_hours for leg in planned("w", *papers)] == pytest.approx([10, 0, 0])
+    assert [leg.papers_hours for leg in planned("e", *papers)] == pytest.approx([0, 20, 0])
+    assert [leg.papers_hours for leg in planned("e", *papers, "demand.e.priority=priority")] == pytest.approx([0, 3, 0])
+
+
+def test_papers_of_a_leg_have_the_borders_on_its_way_unless_it_keeps_its_own_time() -> None:
+    border = (*BYPASS, "borders.x={time: 4 h, faulty: 50 %, faulty_time: 6 h}", "routes.middle.via=[]")
+    assert planned("w", *border)[0].papers_hours == pytest.approx(7)
+    assert planned("w", *border, "services.by-x.time=3 d")[0].papers_hours == 0
+
+
+def test_papers_of_a_leg_by_timetable_have_its_release() -> None:
+    liner = ("services.by-x.kind=timetable", "services.by-x.every=3 d", "services.by-x.stops.d.release=30 h")
+    assert planned("w", *BYPASS, *liner, "routes.middle.via=[]")[0].papers_hours == 30
 
 
 def test_the_preview_names_what_is_overloaded() -> None:

@@ -232,7 +232,7 @@ def test_preview_shows_the_fullest_first() -> None:
     for load_ in loads:
         load_.utilisation = load_.offered / load_.capacity
     estimate = SimpleNamespace(trips=4000.0, units=250000.0, cpu_s=0.4, memory_mb=210.0)
-    preview: Any = SimpleNamespace(loads=loads, estimate=estimate)
+    preview: Any = SimpleNamespace(chains=(), loads=loads, estimate=estimate)
     network: Any = synthetic.ToyNetwork()
     text = printed(preview_table(network, preview), 80)
     lines = text.splitlines()
