@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import settings
+
+from tests.painting import nothing_painted
 
 # The same examples in every run, so that a red test is the change's own doing;
 # HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -31,6 +33,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
     return tmp_path
+
+
+@pytest.fixture
+def unpainted() -> Iterator[None]:
+    """Plots are made, but not painted."""
+    with nothing_painted():
+        yield
 
 
 @pytest.fixture

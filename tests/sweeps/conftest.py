@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli import corridor as command
+from tests.painting import nothing_painted
 from tests.sweeps.sweeping import ROOT, RUNS, Start, lay_out, runs
 
 
@@ -25,7 +26,8 @@ def folder(folder: Path) -> Path:
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Start]:
-    """Start `corridor` with these words as a process with a group of its own, its runs done by `task`."""
+    """Start `corridor` with these words as a process with a group of its own, its runs done by `task` and nothing
+    painted."""
     begun: list[subprocess.Popen[str]] = []
 
     def call(task: str, *words: object, **options: Any) -> subprocess.Popen[str]:
@@ -54,7 +56,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The runs of the sweep when nothing happens to it."""
     folder = lay_out(tmp_path_factory.mktemp("undisturbed"))
     words = ["sweep", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--workers", "1"]
-    result = CliRunner().invoke(command, words)
+    with nothing_painted():
+        result = CliRunner().invoke(command, words)
     assert result.exit_code == 0, result.output
     frame = runs(folder)
     assert len(frame) == RUNS

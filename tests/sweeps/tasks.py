@@ -2,7 +2,7 @@
 
     python -m tests.sweeps.tasks slow sweep small-sweep.yaml
 
-is `corridor sweep small-sweep.yaml` whose runs are each done by `slow`.
+is `corridor sweep small-sweep.yaml` whose runs are each done by `slow`, and whose plots are not painted.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def square(state: object, job: int) -> int:
 if __name__ == "__main__":
     import sim.sweeps.run
     from sim.cli import main
+    from tests.painting import nothing_painted
     from tests.sweeps import tasks  # not those of __main__, which processes do not import
 
     sim.sweeps.run.work = getattr(tasks, sys.argv.pop(1))
-    main()
+    with nothing_painted():
+        main()

@@ -26,6 +26,7 @@ distributed = pytest.importorskip("distributed")
 pytestmark = [
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="signals of POSIX"),
     pytest.mark.filterwarnings("default"),  # those of distributed are its own
+    pytest.mark.usefixtures("unpainted"),
 ]
 RESULTS = Path("results") / "tiny"
 

@@ -38,7 +38,10 @@ from tests.sweeps.sweeping import (
 
 RESULTS = Path("results") / "tiny"
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="signals of POSIX, and processes in /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="signals of POSIX, and processes in /proc"),
+    pytest.mark.usefixtures("unpainted"),
+]
 
 
 def acknowledged() -> set[tuple[str, int]]:

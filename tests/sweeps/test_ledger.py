@@ -16,10 +16,13 @@ import pytest
 from sim.study.crew import Mishap
 from sim.sweeps.ledger import LedgerError, reading, writing
 from sim.sweeps.work import Run
+from tests.painting import nothing_painted
 from tests.sweeps.sweeping import RUNS, SWEEP, Corridor, lay_out, runs
 
 LEDGER = Path("results") / "tiny" / "ledger.sqlite"
 COMMANDS = (("run", "tiny.yaml"), ("resume", "tiny"), ("status", "tiny"), ("export", "tiny"), ("plot", "tiny"))
+
+pytestmark = pytest.mark.usefixtures("unpainted")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
     folder = lay_out(tmp_path_factory.mktemp("done"), SWEEP.replace("replications: 4", "replications: 1"))
     words = ["sweep", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--workers", "1"]
-    assert CliRunner().invoke(corridor, words).exit_code == 0
+    with nothing_painted():
+        assert CliRunner().invoke(corridor, words).exit_code == 0
     return {file.name: file.read_bytes() for file in (folder / "results" / "tiny").iterdir() if file.is_file()}
 
 

@@ -197,6 +197,7 @@ def test_nor_with_a_study_or_from_python(tmp_path: Path, way: str) -> None:
     assert [file.name for file in (tmp_path / "results" / "ships").iterdir()] == ["run.json"]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_targets_that_are_not_reached_are_told(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
     until = SWEEP + 'until: ["transit.p50[trade/over] ± 0.001 d", "transit.p50[trade/over] ± 900 d"]\nmost: 3\n'
@@ -214,6 +215,7 @@ def test_targets_that_are_not_reached_are_told(tmp_path: Path) -> None:
     assert "4 replications to begin with are more than the 3" in " ".join(refused.stderr.split())
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_resume_takes_the_replications_of_the_file_unless_others_were_asked_for(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
     for given, count in (([], 3), (["-n", 1], 1)):
@@ -253,6 +255,7 @@ def test_the_schema_for_editors_is_current_and_takes_the_shipped_files(
         assert not check.is_valid(tree | wrong)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_more_boxes_than_fit_into_the_memory_are_refused_or_are_failed_runs(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_bytes(SMALL.read_bytes())
     absurd, out = "demand.returns.volume", tmp_path / "results"

@@ -253,18 +253,6 @@ def test_numbers_and_spans() -> None:
 # Plots
 
 
-@pytest.mark.parametrize("plot", PLOTS)
-def test_plots_are_saved_with_title_and_footer(
-    plot: Callable[[Result], Figure], figures: dict[Any, Figure], tmp_path: Path
-) -> None:
-    figure = figures[plot]
-    png, svg = write(figure, tmp_path / "figure")
-    assert png.read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in svg.read_text()
-    footer = "A made-up baseline (baseline) · mean over 3 replications · seed 1 · model"
-    assert footer in words(figure)
-
-
 def test_the_same_result_gives_the_same_file(result: Result, tmp_path: Path) -> None:
     first, second = (write(plot_queues(result), tmp_path / "queues")[1].read_bytes() for _ in range(2))
     assert first == second
@@ -423,6 +411,18 @@ def test_everything_is_saved(folder: Path, result: Result) -> None:
     assert len(list((folder / "plots").iterdir())) == 2 * len(PLOTS)
 
 
+@pytest.mark.parametrize("plot", PLOTS)
+def test_plots_are_saved_with_title_and_footer(
+    plot: Callable[[Result], Figure], figures: dict[Any, Figure], folder: Path
+) -> None:
+    (name,) = (name for name, (own, _) in (saving.PLOTS | saving.COST_PLOTS).items() if own is plot)
+    png, svg = (folder / "plots" / f"{name}.{kind}" for kind in ("png", "svg"))
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in svg.read_text()
+    footer = "A made-up baseline (baseline) · mean over 3 replications · seed 1 · model"
+    assert footer in words(figures[plot])
+
+
 def test_the_resolved_scenario_says_where_each_value_was_set(folder: Path) -> None:
     lines = (folder / "scenario.yaml").read_text().splitlines()
     origins = {line.split(":")[0].strip(): line.rpartition("# ")[2] for line in lines if "  # " in line}
@@ -496,6 +496,7 @@ def test_a_comparison_is_saved(comparison: Comparison, tmp_path: Path) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Save without the plots, which take the time."""
     monkeypatch.setattr(saving, "PLOTS", {})
+    monkeypatch.setattr(saving, "COST_PLOTS", {})
 
 
 # Progress

@@ -14,6 +14,8 @@ import jsonschema
 import pytest
 from click.testing import Result
 
+from tests.painting import nothing_painted
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = Path(__file__).with_name("small.yaml")
 
@@ -27,10 +29,11 @@ def baseline() -> str:
 
 @pytest.fixture
 def corridor_json(corridor: Corridor) -> Callable[..., Any]:
-    """Call `corridor … --json`, which must succeed, and read what it prints."""
+    """Call `corridor … --json`, which must succeed, and read what it prints; its plots are not painted."""
 
     def call(*words: object) -> Any:
-        result = corridor(*words, "--json")
+        with nothing_painted():
+            result = corridor(*words, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 

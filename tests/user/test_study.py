@@ -70,6 +70,7 @@ def test_one_worker_and_two_give_the_same_numbers(studied: tuple[Path, Any], fol
     assert sim.simulate("small.yaml", replications=2, workers=2).to_json() == studied[1]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_run_goes_on_until_its_intervals_are_narrow_enough_or_says_that_they_are_not(
     corridor: Corridor, corridor_json: Callable[..., Any], results_schema: Any
 ) -> None:

@@ -297,8 +297,8 @@ def test_ctrl_c_keeps_the_changes_that_were_tried(monkeypatch: pytest.MonkeyPatc
     ids=lambda words: " ".join(map(str, words)),
 )
 def test_json_has_the_documented_form(
-    corridor_json: Callable[..., Any], documented: Callable[[str, Any], None], words: tuple[Any, ...]
+    corridor: Corridor, documented: Callable[[str, Any], None], words: tuple[Any, ...]
 ) -> None:
-    found = corridor_json(words[0], "small.yaml", *words[1:], *ONE)
+    found = json.loads(corridor(words[0], "small.yaml", *words[1:], *ONE, "--json").stdout)
     documented(words[0], found)
     assert found[{"why": "steps", "promise": "promises", "binding": "gains"}[words[0]]]
