@@ -234,10 +234,13 @@ def test_a_daily_window_that_lets_in_one_train_makes_one_path_a_day() -> None:
     assert table.loc["hub-east-port", "utilisation"] == pytest.approx(offered.utilisation, rel=0.15)
 
 
-def test_no_day_of_a_daily_window_is_used_for_more_than_the_whole() -> None:
-    network = build(load(BASELINE, set=["run.length=10 d"]))
-    days = measure(network, simulate(network, 1)).facility_days.query("place == 'marmaray'")["utilisation"]
-    assert days.max() == 1  # a day with the last trains of one night, and the first of the next
+@pytest.mark.parametrize("replication", [2, 3])
+def test_no_day_of_a_daily_window_is_used_for_more_than_the_whole(replication: int) -> None:
+    """A day may hold the last path of one night and the first of the next; more trains come than there are nights."""
+    trains = ("demand.trade.volume=40000 TEU/a", "fleets.trains-east.train_sets=60")
+    network = network_of("links.hub-east-port.hours=21:00-03:00", "links.hub-east-port.paths=4 /d", *trains)
+    table = measure(network, simulate(network, replication)).facility_days
+    assert table.loc[table["place"] == "hub-east-port", "utilisation"].max() == 1
 
 
 def test_the_days_of_a_facility_add_up_to_its_whole_period(busy: tuple[Network, Journal, Measures]) -> None:
