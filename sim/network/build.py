@@ -270,10 +270,10 @@ def hours_of(model: Model, ways: Ways, name: str) -> float:
     if not isinstance(service, FleetService) and service.time is not None:
         return service.time.mean
     pace = getattr(service, "pace", 1.0)
-    speeds = [f.speed for f in model.fleets.values() if f.service == name and f.speed]
-    ship = max(speeds, default=SEA_KMH)
+    own = max([f.speed for f in model.fleets.values() if f.service == name and f.speed], default=None)
     links = [model.links[s.link] for s in ways[name] if s.link]
-    return sum(link.distance / (link.speed or ship) / pace for link in links)
+    speeds = [min([v for v in (link.speed, own) if v is not None], default=SEA_KMH) for link in links]
+    return sum(link.distance / speed / pace for link, speed in zip(links, speeds, strict=True))
 
 
 def heeds_links(service: Service) -> bool:

@@ -100,13 +100,12 @@ def _papers(network: Network, way: Itinerary, number: int, flow: Flow) -> float:
     return sum(papers_mean(rule, flow) for rule in rules) + (released.mean if released is not None else 0.0)
 
 
-def papers_mean(rule: Documents, flow: Flow | None = None) -> float:
-    """Mean working hours of the papers of a flow, or without one of ordinary westbound cargo; faults and advance
-    information included."""
+def papers_mean(rule: Documents, flow: Flow) -> float:
+    """Mean working hours of the papers of a flow; faults and advance information included."""
     law = rule.time
-    if flow is not None and flow.direction == "east":
+    if flow.direction == "east":
         law = rule.eastbound_time or law
-    if flow is not None and flow.priority == "priority":
+    if flow.priority == "priority":
         law = rule.priority_time or law
     announced = 1 - rule.advance * (1 - rule.advance_factor)
     faulty = rule.faulty * rule.faulty_time.mean if rule.faulty_time else 0.0

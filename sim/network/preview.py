@@ -74,7 +74,7 @@ class _Line:
     name: str
     service: FleetService
     fleets: dict[str, Fleet]
-    space: dict[str, dict[str, float]]  # stop → cargo → space/h
+    space: dict[str, dict[str, float]]  # stop → flow → space/h
     room: float  # of a mean vehicle
     trips: float = 0.0  # vehicles/h each way
     laden_trips: dict[str, float] = field(default_factory=dict)  # stop → of these, with cargo
@@ -82,7 +82,15 @@ class _Line:
 
     def units(self, network: Network, stop: str) -> float:
         """Units/h loaded at a stop."""
-        return sum(s / network.model.cargo[c].space for c, s in self.space.get(stop, {}).items())
+        model = network.model
+        return sum(s / model.cargo[model.demand[f].cargo].space for f, s in self.space.get(stop, {}).items())
+
+    def papers(self, network: Network, stop: str, rule: Documents) -> float:
+        """Mean working hours of the papers of a vehicle from this stop: those of one of the flows on it, each as often
+        as it fills them."""
+        space = self.space.get(stop, {})
+        hours = sum(s * papers_mean(rule, network.model.demand[f]) for f, s in space.items())
+        return hours / max(sum(space.values()), HAIR)
 
     @property
     def both_ways(self) -> float:
@@ -124,7 +132,7 @@ def _lines(network: Network) -> list[_Line]:
     for way in network.itineraries:
         flow = network.model.demand[way.flow]
         for leg in way.legs:
-            space[leg.service][leg.origin][flow.cargo] += _rate(network, flow, way.share)
+            space[leg.service][leg.origin][way.flow] += _rate(network, flow, way.share)
     lines = {}
     for name, service in network.model.services.items():
         if not isinstance(service, FleetService):
@@ -250,8 +258,8 @@ def _run_hours(network: Network, line: _Line, fleet: Fleet, origin: str) -> floa
         link = network.model.links[section.link]
         delayed = 1 + (link.delay.mean if link.delay else 0.0)
         hours += run_hours(link, line.service.pace, fleet.speed) * delayed
-        if section.end in network.model.borders and section is not sections[-1] and line.space.get(origin):
-            hours += papers_mean(network.model.borders[section.end])
+        if section.end in network.model.borders and section is not sections[-1]:
+            hours += line.papers(network, origin, network.model.borders[section.end])
     return hours
 
 
@@ -311,36 +319,56 @@ def _berths(network: Network, lines: list[_Line]) -> list[Offered]:
 def _borders(network: Network, lines: list[_Line]) -> list[Offered]:
     """Consignments at the desks: trains at borders, what came of a block at terminals. Where there are desks enough,
     there is no limit."""
-    at_border: dict[str, float] = defaultdict(float)  # per hour
-    at_terminal: dict[str, float] = defaultdict(float)
+    model = network.model
+    terminals = {**model.terminals, **model.ports}
+    borders = {place: _Desk(place, "border", rule) for place, rule in model.borders.items()}
+    offices = {
+        place: _Desk(place, "documents", terminal.documents)
+        for place, terminal in terminals.items()
+        if terminal.documents is not None
+    }
     for line in lines:
         for origin, trips in line.laden_trips.items():
             for section in network.sections(line.name, origin)[:-1]:
-                at_border[section.end] += trips
+                if desk := borders.get(section.end):
+                    desk.take(trips, line.papers(network, origin, desk.rule))
     for way in network.itineraries:
-        flow = network.model.demand[way.flow]
-        blocks = _rate(network, flow, way.share) / network.model.cargo[flow.cargo].space / flow.block
-        for number, leg in enumerate(way.legs):
-            service = network.model.services[leg.service]
+        flow = model.demand[way.flow]
+        blocks = _rate(network, flow, way.share) / model.cargo[flow.cargo].space / flow.block
+        for leg in way.legs:
+            service = model.services[leg.service]
             if heeds_links(service) and not isinstance(service, FleetService):
                 for section in network.sections(leg.service, leg.origin)[:-1]:
-                    at_border[section.end] += blocks
-            if number + 1 < len(way.legs):
-                at_terminal[leg.destination] += blocks
-    borders: dict[str, Documents] = dict(network.model.borders)
-    terminals = {**network.model.terminals, **network.model.ports}
-    desks = {place: terminal.documents for place, terminal in terminals.items() if terminal.documents is not None}
-    return [
-        *(_desk(place, "border", rule, at_border[place]) for place, rule in borders.items()),
-        *(_desk(place, "documents", rule, at_terminal[place]) for place, rule in desks.items()),
-    ]
+                    if desk := borders.get(section.end):
+                        desk.take(blocks, papers_mean(desk.rule, flow))
+        for leg in way.legs[:-1]:
+            if desk := offices.get(leg.destination):
+                desk.take(blocks, papers_mean(desk.rule, flow))
+    return [desk.load() for desk in (*borders.values(), *offices.values())]
 
 
-def _desk(place: str, facility: str, rule: Documents, jobs: float) -> Offered:
-    if rule.servers is None:
-        return Offered(place, facility, "border", jobs * 24, math.inf, "papers/d")
-    open_hours = 24.0 if rule.hours is None else rule.hours.length
-    return Offered(place, facility, "border", jobs * papers_mean(rule) * 24, rule.servers * open_hours, "desk h/d")
+@dataclass
+class _Desk:
+    """What comes to a customs desk."""
+
+    place: str
+    facility: str
+    rule: Documents
+    papers: float = 0.0  # per hour
+    work: float = 0.0  # hours of work per hour
+
+    def take(self, often: float, hours: float) -> None:
+        """Papers that come so often an hour, and take so long."""
+        self.papers += often
+        self.work += often * hours
+
+    def load(self) -> Offered:
+        """A day."""
+        if self.rule.servers is None:
+            return Offered(self.place, self.facility, "border", self.papers * 24, math.inf, "papers/d")
+        open_hours = 24.0 if self.rule.hours is None else self.rule.hours.length
+        made = self.rule.servers * open_hours
+        return Offered(self.place, self.facility, "border", self.work * 24, made, "desk h/d")
 
 
 def _paths(network: Network, lines: list[_Line]) -> list[Offered]:
@@ -372,7 +400,7 @@ def _yards(network: Network, lines: list[_Line]) -> list[Offered]:
             if name is None or before.service not in by_name or after.service not in by_name:
                 continue
             terminal, bringing, taking = network.terminal(after.origin), by_name[before.service], by_name[after.service]
-            stay = papers_mean(terminal.documents) if terminal.documents else 0.0
+            stay = papers_mean(terminal.documents, flow) if terminal.documents else 0.0
             stay += (_berth_hours(network, bringing, after.origin) + _berth_hours(network, taking, after.origin)) / 2
             stay += min(1 / taking.laden_trips[after.origin], float(taking.service.stops[after.origin].wait)) / 2
             held[after.origin, name] += rate * stay

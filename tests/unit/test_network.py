@@ -165,6 +165,37 @@ def test_the_preview_by_hand() -> None:
     assert loads["b", "berth rail"].offered == pytest.approx(trains / 7 * at_b)
 
 
+def test_a_desk_is_asked_for_the_papers_of_each_flow() -> None:
+    """At b 40,000 TEU a year come from the west in blocks of 55 boxes, and 4,000 from the east, box by box."""
+    network = changed("ports.b.documents.servers=30", "ports.b.documents.eastbound_time=20 h")
+    (desk,) = [load for load in preview(network).loads if (load.place, load.facility) == ("b", "documents")]
+    assert desk.offered == pytest.approx((40000 / 2 / 55 * 10 + 4000 / 2 * 20) / 365)
+    assert desk.capacity == 30 * 24
+
+
+def test_trains_at_a_border_have_the_papers_of_what_is_on_them() -> None:
+    half = (
+        "places.m={name: M, country: KZ, lat: 43, lon: 65}",
+        "links.ab.between=[a, m]",
+        "links.mb={between: [m, b], mode: rail, gauge: 1520, distance: 10 km, speed: 40 km/h}",
+    )
+
+    def asked(west: int, east: int) -> float:
+        papers = f"borders.m={{time: {west} h, eastbound_time: {east} h, servers: 9}}"
+        return next(load.offered for load in preview(changed(*half, papers)).loads if load.place == "m")
+
+    trains = 40000 / 110 / 365  # a day; each brings something back
+    assert asked(3, 5) == pytest.approx(trains * (3 + 5))
+
+
+def test_of_two_lines_the_one_with_the_faster_ships_is_taken() -> None:
+    """The link lets both run at 40 km/h; the ships of one cannot."""
+    way = "{kind: ships, title: F, stops: {b: {berth: quay, wait: 36 h}, c: {berth: quay, wait: 12 h}}}"
+    ships = "{service: fast, title: F, vessels: 4, capacity: 200 TEU, speed: 20 kn, accepts: [container]}"
+    network = changed("links.bc.speed=40 km/h", f"services.fast={way}", f"fleets.fast={ships}")
+    assert legs(network, "w") == ["rail-ab", "fast", "rail-cd"]
+
+
 def test_what_keeps_its_own_time_asks_nothing_of_a_border_on_its_way() -> None:
     border = ("borders.x={time: 3 h, servers: 1}", "routes.middle.via=[]")
     asked = [
