@@ -82,16 +82,17 @@ def survivors(table: pd.DataFrame, most: int) -> tuple[str, ...]:
     """The factors of a Morris table whose effect on any outcome is likely above chance; at most `most`.
 
     A factor that is kept by mistake costs runs, and the next stage shows it; one that is lost is lost. So it is enough
-    that mu_star is above the interval of the realisation. Those that are first on any outcome come before those that
-    are second on any, so that each outcome has its say; of several, those come first that are furthest above chance.
+    that mu_star is above the interval of the realisation. Those surely above chance on any outcome come before the
+    others; of both, those that are first on any outcome before those that are second on any, so that each outcome has
+    its say; of several, those that are furthest above chance.
     """
     if table.empty:  # no run gave a figure
         return ()
     kept = table[table["standing"].isin((CLEAR, LIKELY))]
     by_outcome = kept.groupby(["scenario", "outcome"], sort=False)["over_chance"]
-    ranked = kept.assign(rank=by_outcome.rank(ascending=False, method="first"))
-    best = ranked.groupby("factor", sort=False).agg({"rank": "min", "over_chance": "max"})
-    order = best.sort_values(["rank", "over_chance"], ascending=[True, False], kind="stable")
+    ranked = kept.assign(rank=by_outcome.rank(ascending=False, method="first"), sure=kept["standing"] == CLEAR)
+    best = ranked.groupby("factor", sort=False).agg({"sure": "max", "rank": "min", "over_chance": "max"})
+    order = best.sort_values(["sure", "rank", "over_chance"], ascending=[False, True, False], kind="stable")
     return tuple(map(str, order.index[:most]))
 
 

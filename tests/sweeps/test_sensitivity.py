@@ -127,6 +127,14 @@ def test_effects_of_a_line_are_its_slopes_and_chance_is_beside_them(tmp_path):
     assert survivors(table, 3) == ("x0",)
 
 
+@pytest.mark.parametrize(("standing", "due"), [(CLEAR, ("x0", "x1", "x2")), (LIKELY, ("x0", "x2", "x1"))])
+def test_what_is_surely_above_chance_goes_on_before_what_is_first_on_another_outcome(standing, due):
+    rows = [("mean", "x0", 5.0, standing), ("mean", "x1", 3.0, standing), ("within", "x2", 1.5, LIKELY)]
+    table = pd.DataFrame(rows, columns=["outcome", "factor", "over_chance", "standing"]).assign(scenario="base")
+    assert survivors(table, 3) == due
+    assert survivors(table, 2) == due[:2]
+
+
 def test_each_trajectory_has_realisations_of_its_own(tmp_path):
     plan = plan_of(tmp_path, "{kind: morris, trajectories: 8, levels: 4, realisations: 20}")
     chosen = [point.replication for point in points(plan)]

@@ -124,9 +124,14 @@ def test_numbers_of_the_published_study() -> None:
     weighed = f"the {WORDS[int(count[4])]} with most effect weighed in {count[3]} more"
     assert said(MATTERS, f"{count[2]} factors are screened in {count[1]} runs, and {weighed}")
     means = re.findall(r"^- \*\*mean transit time, .*$", page, re.M)
-    shares = [int(share) for line in means for share in re.findall(r"(?:delay|speed) \([^)]*\) (\d+) %", line)]
+    largest = r"links\.(?:almaty-moyynty\.delay|altynkol-almaty\.speed) \([^)]*\) (\d+) %"
+    shares = [int(share) for line in means for share in re.findall(largest, line)]
     assert len(shares) == 2 * len(means)
     assert all(share == pytest.approx(40, abs=6) for share in shares)  # "about two fifths"
+    in_time = re.findall(r"^- \*\*boxes within [^:]*xian-(?:baku|poti) .*?moyynty\.delay \(%\) (\d+) %", page, re.M)
+    assert len(in_time) == 2
+    assert min(map(int, in_time)) > 50
+    assert said(MATTERS, "and the same delay decides how many: it alone has more than half of the variance")
 
 
 def test_numbers_of_the_published_optimisation() -> None:
