@@ -56,13 +56,8 @@ class Desk:
         return done
 
     def _draw(self, traffic: Traffic) -> Floats:
-        rule, flow, name = self._rule, traffic.flow, f"documents/{self.place}"
-        time = rule.time
-        if flow.direction == "east" and rule.eastbound_time is not None:
-            time = rule.eastbound_time
-        if flow.priority == "priority" and rule.priority_time is not None:
-            time = rule.priority_time
-        hours = traffic.per_block(f"{name}/time", time)
+        rule, name = self._rule, f"documents/{self.place}"
+        hours = traffic.per_block(f"{name}/time", rule.time_of(traffic.flow))
         if rule.advance > 0:
             announced = traffic.chance(f"{name}/advance") < rule.advance
             hours = snap_all(np.where(announced, hours * rule.advance_factor, hours))

@@ -21,7 +21,6 @@ from sim.scenario.schema import (
     Fleet,
     FleetService,
     Flow,
-    IndividualService,
     Link,
     Model,
     Port,
@@ -29,8 +28,9 @@ from sim.scenario.schema import (
     Run,
     Service,
     Terminal,
+    TimetableService,
 )
-from sim.scenario.values import Share
+from sim.scenario.values import Share, Variate
 
 TRANSFER_H = 12.0  # weight of one change of service when a route is sought; it only ranks alternatives
 SEA_KMH = 25.0  # likewise for links without a speed of their own
@@ -190,8 +190,7 @@ def _without_speed(model: Model, ways: Ways, doubtful: frozenset[Path]) -> Itera
     told: dict[str, str] = {}
     for name, way in ways.items():
         service = model.services[name]
-        own = service.kind == "ships" or (not isinstance(service, FleetService) and service.time is not None)
-        if not own and ("services", name) not in doubtful:
+        if service.kind != "ships" and own_time(service) is None and ("services", name) not in doubtful:
             told |= {s.link: name for s in way if s.link and model.links[s.link].speed is None}
     for link, name in told.items():
         yield Fault(("links", link), f'key "speed" is missing: {name} runs here, and only ships bring their own', "key")
@@ -223,8 +222,7 @@ def _way(model: Model, service: Service, graph_of: LinkGraphs) -> tuple[Section,
         found = [way for way in ways if way is not None]
         if found:
             return min(found, key=lambda way: sum(model.links[s.link].distance for s in way))
-    timed = not isinstance(service, FleetService) and service.time is not None
-    return (Section("", first, second),) if timed else None
+    return None if own_time(service) is None else (Section("", first, second),)
 
 
 def _shortest(graph: nx.Graph[str], points: list[str]) -> tuple[Section, ...] | None:
@@ -264,22 +262,33 @@ def _no_way(model: Model, service: Service) -> str:
     return f"no way from {first} to {second}{where} on {what}; add links, or change via"
 
 
-def hours_of(model: Model, ways: Ways, name: str) -> float:
-    """Undisturbed hours from stop to stop."""
+def hours_of(model: Model, ways: Ways, name: str, cargo: str | None = None) -> float:
+    """Undisturbed hours from stop to stop, by the fastest fleet; of those that carry this kind of cargo, if it is
+    told."""
     service = model.services[name]
-    if not isinstance(service, FleetService) and service.time is not None:
-        return service.time.mean
-    pace = getattr(service, "pace", 1.0)
-    own = max([f.speed for f in model.fleets.values() if f.service == name and f.speed], default=None)
+    told = own_time(service)
+    if told is not None:
+        return told.mean
+    pace = 1.0 if isinstance(service, TimetableService) else float(service.pace)
+    fleets = [f for f in model.fleets.values() if f.service == name and (cargo is None or cargo in f.accepts)]
     links = [model.links[s.link] for s in ways[name] if s.link]
-    speeds = [min([v for v in (link.speed, own) if v is not None], default=SEA_KMH) for link in links]
-    return sum(link.distance / speed / pace for link, speed in zip(links, speeds, strict=True))
+    return min(sum(run_hours(link, pace, speed) for link in links) for speed in {f.speed for f in fleets} or {None})
+
+
+def run_hours(link: Link, pace: float, speed: float | None) -> float:
+    """Undisturbed hours on a link. speed: of the vehicle, km/h, if it has one of its own; it keeps to the lower."""
+    return link.distance / (min([v for v in (link.speed, speed) if v is not None], default=SEA_KMH) * pace)
+
+
+def own_time(service: Service) -> Variate | None:
+    """How long a service says that it takes; None: as long as its links take."""
+    return None if isinstance(service, FleetService) else service.time
 
 
 def heeds_links(service: Service) -> bool:
     """Whether the hours and closures of links and the borders on its way hold it up: liners, and what says how long it
     takes, keep their own time."""
-    return isinstance(service, FleetService) or (isinstance(service, IndividualService) and service.time is None)
+    return not isinstance(service, TimetableService) and own_time(service) is None
 
 
 def load_share(model: Model, fleet: Fleet) -> float:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.network.build import Itinerary, Network, heeds_links
-from sim.scenario.schema import Documents, FleetService, Flow, Link, TimetableService
+from sim.network.build import Itinerary, Leg, Network, heeds_links, hours_of
+from sim.scenario.schema import Documents, Flow, TimetableService
 
 
 @dataclass(frozen=True)
-class PlannedLeg:
+class PlannedLeg(Leg):
     """One leg, before anything has run."""
 
-    service: str
-    origin: str
-    destination: str
     kind: str  # trains | ships | timetable | individual
     mode: str  # of its links, as "sea" or "rail and road"; of a service that runs on none its kind
     km: float | None  # None: it runs on no link
@@ -23,12 +20,9 @@ class PlannedLeg:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(Itinerary):
     """The way of one flow on one route, leg by leg."""
 
-    flow: str
-    route: str
-    share: float  # of the flow, in the mean of the measured time
     legs: tuple[PlannedLeg, ...]
 
     @property
@@ -67,24 +61,9 @@ def _planned(network: Network, way: Itinerary, number: int) -> PlannedLeg:
         service.kind,
         " and ".join(dict.fromkeys(link.mode for link in links)) or service.kind,
         sum(float(link.distance) for link in links) if links else None,
-        _hours(network, leg.service, links, flow),
+        hours_of(network.model, network.ways, leg.service, flow.cargo),
         _papers(network, way, number, flow),
     )
-
-
-def _hours(network: Network, name: str, links: list[Link], flow: Flow) -> float:
-    service = network.model.services[name]
-    if not isinstance(service, FleetService) and service.time is not None:
-        return service.time.mean
-    pace = 1.0 if isinstance(service, TimetableService) else float(service.pace)
-    fleets = [f for f in network.model.fleets.values() if f.service == name and flow.cargo in f.accepts]
-    speeds = [fleet.speed for fleet in fleets] or [None]
-    return min(sum(run_hours(link, pace, speed) for link in links) for speed in speeds)
-
-
-def run_hours(link: Link, pace: float, speed: float | None) -> float:
-    """Undisturbed hours on a link. speed: of the vehicle, km/h, if it has one of its own; it keeps to the lower."""
-    return link.distance / (min(v for v in (link.speed, speed) if v is not None) * pace)
 
 
 def _papers(network: Network, way: Itinerary, number: int, flow: Flow) -> float:
@@ -102,11 +81,6 @@ def _papers(network: Network, way: Itinerary, number: int, flow: Flow) -> float:
 
 def papers_mean(rule: Documents, flow: Flow) -> float:
     """Mean working hours of the papers of a flow; faults and advance information included."""
-    law = rule.time
-    if flow.direction == "east":
-        law = rule.eastbound_time or law
-    if flow.priority == "priority":
-        law = rule.priority_time or law
     announced = 1 - rule.advance * (1 - rule.advance_factor)
     faulty = rule.faulty * rule.faulty_time.mean if rule.faulty_time else 0.0
-    return law.mean * announced + faulty
+    return rule.time_of(flow).mean * announced + faulty

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from sim.network.build import Network, heeds_links, load_share, path_hours, yard_before
-from sim.network.chains import Chain, chains, papers_mean, run_hours
+from sim.network.build import Network, heeds_links, load_share, path_hours, run_hours, yard_before
+from sim.network.chains import Chain, chains, papers_mean
 from sim.scenario.schema import Calendar, Documents, Fleet, FleetService, Flow
 
 # What a replication takes, simulated and measured: fitted to the shipped scenarios and the corridors of the benchmark

@@ -159,6 +159,14 @@ class Documents(Block):
     advance_factor: Share = Share(1.0)  # what remains of the time of an announced one
     fee: Fee | None = None  # customs and papers, for each unit that is released
 
+    def time_of(self, flow: Flow) -> Variate:
+        """That of a flow, by its class and direction."""
+        if flow.priority == "priority" and self.priority_time is not None:
+            return self.priority_time
+        if flow.direction == "east" and self.eastbound_time is not None:
+            return self.eastbound_time
+        return self.time
+
 
 class Border(Documents):
     """A stop of the whole train en route, not where its service ends, without transhipment. The key is the place."""
