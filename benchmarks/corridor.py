@@ -1,7 +1,7 @@
 """The reference corridor as plain numbers and arrays, for those who simulate it without the program.
 
 The draws are those of the program itself, by the same names, so that whoever follows the same rules gets the same hours
-to the bit. The rules are told in benchmarks/README.md.
+to the bit. The rules are told in benchmarks/README.md, and what all must tell of each box here.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from sim.model.calendars import lay_out as lay_out_calendar
 from sim.model.clock import Streams
 from sim.model.demand import lay_out as lay_out_demand
 from sim.model.grid import snap
+from sim.model.journal import Journal
 from sim.network import Network
 from sim.scenario.schema import FleetService
 from sim.scenario.variates import Variate
 
 Floats = NDArray[np.float64]
+
+MILESTONES = ("unloading", "ready", "loading", "loaded", "discharging", "landed", "left", "delivered")  # of each box
+LEGS = ("lowered", "landed"), ("lifted", "loaded", "lowered", "landed"), ("lifted",)  # the same in the journal, by leg
 
 VOYAGE_H = 24.0  # the shortest round trip on average: so many voyages are drawn ahead
 TRAINS = 8  # trains out that begin with boxes of the same block: so many are drawn ahead
@@ -59,6 +63,40 @@ class Corridor:
     @property
     def blocks(self) -> int:
         return len(self.released)
+
+
+class Log:
+    """The hours of MILESTONES of each box, as a rival in Python writes them down on the way."""
+
+    def __init__(self, boxes: int) -> None:
+        hours = [[float("nan")] * boxes for _ in MILESTONES]
+        self.unloading, self.ready, self.loading, self.loaded, self.discharging, self.landed = hours[:6]
+        self.left, self.delivered = hours[6:]
+        self._hours = hours
+
+    def milestones(self) -> Floats:
+        """A row each, a column for each box; NaN: not by the end."""
+        return np.array(self._hours)
+
+
+def milestones(journal: Journal) -> Floats:
+    """The same as the program tells them, of boxes that are delivered: what is still on a train or ship is not told."""
+    delivered = journal.units["finished"]
+    found = np.full((len(MILESTONES), len(delivered)), np.nan)
+    found[-1] = delivered
+    number = 0
+    for leg, columns in enumerate(LEGS):
+        for rows in journal.parcels.of_leg(0, leg):
+            for row, name in enumerate(columns, number):
+                found[row, rows["unit"]] = rows[name]
+        number += len(columns)
+    return found
+
+
+def differing(a: Floats, b: Floats) -> int:
+    """Boxes that are delivered in one of both, and of which not all MILESTONES are the same in both."""
+    delivered = np.isfinite(a[-1]) | np.isfinite(b[-1])
+    return int(np.count_nonzero(delivered & (a != b).any(axis=0)))
 
 
 def draw(network: Network, replication: int = 0) -> Corridor:

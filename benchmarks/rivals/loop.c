@@ -10,8 +10,10 @@ typedef struct {
     int64_t boxes, blocks, train, station_cranes, ships, capacity, berths, quay_cranes, gauge_tracks, trains, voyages,
         closures;
     const double *arrived, *unload, *load, *discharge, *out, *back, *to_gauge, *change, *onward, *closes, *opens;
-    double *delivered;
+    double *log; /* hours of milestones: a row for each of them, a column for each box */
 } Corridor;
+
+typedef enum { UNLOADING_AT, READY_AT, LOADING_AT, LOADED_AT, DISCHARGING_AT, LANDED_AT, LEFT_AT, DELIVERED_AT } Milestone;
 
 typedef enum {
     TRAIN_IN, UNLOADED, ARRIVE, ASK, BERTHED, LOADED, LANDED, LEAVE, WAITED, AT_GAUGE, CHANGED, ARRIVED
@@ -112,7 +114,10 @@ static void when_open(World *w, Kind kind, int32_t who) {
     else happen(w, (Event){w->now, 0, kind, who, 0});
 }
 
+static void note(World *w, Milestone milestone, int64_t box) { w->c->log[milestone * w->c->boxes + box] = w->now; }
+
 static void begin(World *w, const double *hours, int64_t ticket, Kind done, int32_t who, int64_t box) {
+    note(w, done == UNLOADED ? UNLOADING_AT : done == LOADED ? LOADING_AT : DISCHARGING_AT, box);
     push(w, w->now + hours[box], ticket, done, who, (int32_t)box);
 }
 
@@ -198,10 +203,12 @@ static void landed(World *w, int32_t number, int32_t box) {
     Ship *ship = &w->ship[number];
     next_box(w, &ship->cranes, w->c->discharge, LANDED, number);
     if (!--ship->left) when_open(w, LEAVE, number);
+    note(w, LANDED_AT, box);
     w->landed[w->landings++] = box;
     if (w->landings % w->c->train == 0) {
         int64_t first = w->landings - w->c->train, block = w->landed[first] / w->c->train;
         int64_t number = w->begun[block]++;
+        for (int64_t i = first; i < w->landings; i++) note(w, LEFT_AT, w->landed[i]);
         if (number < w->c->trains) {
             int64_t train = number * w->c->blocks + block; /* in to_gauge and onward */
             at(w, w->now + w->c->to_gauge[train], AT_GAUGE, (int32_t)first, (int32_t)train);
@@ -219,6 +226,7 @@ static void happen(World *w, Event e) {
         train_in(w, e.what);
         break;
     case UNLOADED:
+        note(w, READY_AT, e.what);
         next_box(w, &w->station, c->unload, UNLOADED, 0);
         if (queue_empty(&w->lane)) queue_put(&w->yard, e.what);
         else assign(w, (int32_t)w->lane.item[w->lane.head & w->lane.mask], e.what);
@@ -238,6 +246,7 @@ static void happen(World *w, Event e) {
         berthed(w, e.who);
         break;
     case LOADED:
+        note(w, LOADED_AT, e.what);
         next_box(w, &ship->cranes, c->load, LOADED, e.who);
         if (!--ship->left && !ship->open) when_open(w, LEAVE, e.who);
         break;
@@ -269,7 +278,7 @@ static void happen(World *w, Event e) {
         }
         break;
     case ARRIVED:
-        for (int64_t i = 0; i < c->train; i++) c->delivered[w->landed[e.who + i]] = w->now;
+        for (int64_t i = 0; i < c->train; i++) note(w, DELIVERED_AT, w->landed[e.who + i]);
         break;
     }
 }

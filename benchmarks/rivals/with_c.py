@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.corridor import Corridor, Floats
+from benchmarks.corridor import MILESTONES, Corridor, Floats
 
 SOURCE = Path(__file__).with_name("loop.c")
 COMPILE = ("cc", "-O3", "-march=native", "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
@@ -26,7 +26,7 @@ class Arguments(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_double) for name in HOURS),
         *((name, ctypes.c_int64) for name in (*WHOLE, "trains", "voyages", "closures")),
-        *((name, ctypes.POINTER(ctypes.c_double)) for name in (*ARRAYS, "delivered")),
+        *((name, ctypes.POINTER(ctypes.c_double)) for name in (*ARRAYS, "log")),
     )
 
 
@@ -36,15 +36,15 @@ def available() -> bool:
 
 
 def simulate(corridor: Corridor) -> Floats:
-    """The hour at which each box is delivered; NaN: not by the end."""
-    delivered = np.full(corridor.boxes, np.nan)
+    """The hours of MILESTONES of each box; NaN: not by the end."""
+    log = np.full((len(MILESTONES), corridor.boxes), np.nan)
     numbers = {name: getattr(corridor, name) for name in (*HOURS, *WHOLE)}
-    arrays = {name: np.ascontiguousarray(getattr(corridor, name)) for name in ARRAYS} | {"delivered": delivered}
+    arrays = {name: np.ascontiguousarray(getattr(corridor, name)) for name in ARRAYS} | {"log": log}
     pointers = {name: array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for name, array in arrays.items()}
     sizes = {"trains": len(corridor.onward), "voyages": corridor.out.shape[1], "closures": len(corridor.closes)}
     if compiled().simulate(ctypes.byref(Arguments(**numbers, **sizes, **pointers))):
         raise IndexError("more trains began with the same block than were drawn ahead")
-    return delivered
+    return log
 
 
 @cache

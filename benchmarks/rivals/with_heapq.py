@@ -8,24 +8,26 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
-import numpy as np
-
-from benchmarks.corridor import Corridor, Floats
+from benchmarks.corridor import Corridor, Floats, Log
 
 
 def simulate(corridor: Corridor) -> Floats:
-    """The hour at which each box is delivered; NaN: not by the end."""
-    return np.array(Loop(corridor).run())
+    """The hours of MILESTONES of each box; NaN: not by the end."""
+    return Loop(corridor).run().milestones()
 
 
 class Cranes:
-    """Cranes that take waiting boxes in turn; `done` is called with the cranes and the box after each move."""
+    """Cranes that take waiting boxes in turn, and write down in `begun` when; `done` is called with the cranes and the
+    box after each move."""
 
-    __slots__ = ("done", "hours", "idle", "number", "ship", "waiting")
+    __slots__ = ("begun", "done", "hours", "idle", "ship", "waiting")
 
-    def __init__(self, number: int, hours: list[float], done: Callable[..., None], ship: Any = None) -> None:
-        self.number = self.idle = number
+    def __init__(
+        self, number: int, hours: list[float], begun: list[float], done: Callable[..., None], ship: Any = None
+    ) -> None:
+        self.idle = number
         self.hours = hours
+        self.begun = begun
         self.done = done
         self.ship = ship
         self.waiting: deque[tuple[int, int]] = deque()  # ticket and box
@@ -61,8 +63,8 @@ class Loop:
         self.heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self.tickets = 0  # what happens at the same time happens in their order
         self.closes, self.opens = c.closes.tolist(), c.opens.tolist()
-        self.delivered = [float("nan")] * c.boxes
-        self.station = Cranes(c.station_cranes, c.unload.tolist(), self.unloaded)
+        self.log = Log(c.boxes)
+        self.station = Cranes(c.station_cranes, c.unload.tolist(), self.log.unloading, self.unloaded)
         self.yard: deque[int] = deque()
         self.lane: deque[Ship] = deque()  # berthed in the east; the first takes boxes
         self.east, self.west = Port(c.berths, self.berthed_east), Port(c.berths, self.berthed_west)
@@ -73,7 +75,7 @@ class Loop:
         self.gauge_free = c.gauge_tracks
         self.gauge_queue: deque[tuple[list[int], int, int]] = deque()
 
-    def run(self) -> list[float]:
+    def run(self) -> Log:
         for number, (out, back) in enumerate(zip(self.corridor.out.tolist(), self.corridor.back.tolist(), strict=True)):
             self.at(0.0, self.arrive, self.west if number % 2 else self.east, Ship(out, back))
         for block, arrived in enumerate(self.corridor.arrived.tolist()):
@@ -82,7 +84,7 @@ class Loop:
         while heap and heap[0][0] < end:
             self.now, _, happen, what = heappop(heap)
             happen(*what)
-        return self.delivered
+        return self.log
 
     def at(self, t: float, happen: Callable[..., None], *what: object) -> None:
         self.tickets += 1
@@ -100,6 +102,7 @@ class Loop:
         self.tickets += 1
         if cranes.idle:
             cranes.idle -= 1
+            cranes.begun[box] = self.now
             heappush(self.heap, (self.now + cranes.hours[box], self.tickets, cranes.done, (cranes, box)))
         else:
             cranes.waiting.append((self.tickets, box))
@@ -107,6 +110,7 @@ class Loop:
     def next_box(self, cranes: Cranes) -> None:
         if cranes.waiting:
             ticket, box = cranes.waiting.popleft()
+            cranes.begun[box] = self.now
             heappush(self.heap, (self.now + cranes.hours[box], ticket, cranes.done, (cranes, box)))
         else:
             cranes.idle += 1
@@ -119,6 +123,7 @@ class Loop:
             self.work(self.station, box)
 
     def unloaded(self, cranes: Cranes, box: int) -> None:
+        self.log.ready[box] = self.now
         self.next_box(cranes)
         if self.lane:
             self.assign(self.lane[0], box)
@@ -151,7 +156,7 @@ class Loop:
 
     def open(self, ship: Ship) -> None:
         ship.open = True
-        ship.cranes = Cranes(self.corridor.quay_cranes, self.load, self.loaded, ship)
+        ship.cranes = Cranes(self.corridor.quay_cranes, self.load, self.log.loading, self.loaded, ship)
         while self.yard and ship.open:
             self.assign(ship, self.yard.popleft())
         if ship.open:
@@ -176,7 +181,8 @@ class Loop:
         if self.lane:
             self.open(self.lane[0])
 
-    def loaded(self, cranes: Cranes, _: int) -> None:
+    def loaded(self, cranes: Cranes, box: int) -> None:
+        self.log.loaded[box] = self.now
         self.next_box(cranes)
         ship = cranes.ship
         ship.left -= 1
@@ -188,7 +194,7 @@ class Loop:
         self.give_back(self.east)
 
     def berthed_west(self, ship: Ship) -> None:
-        cranes = Cranes(self.corridor.quay_cranes, self.discharge, self.landed, ship)
+        cranes = Cranes(self.corridor.quay_cranes, self.discharge, self.log.discharging, self.landed, ship)
         ship.left = len(ship.cargo)
         for box in ship.cargo:
             self.work(cranes, box)
@@ -196,6 +202,7 @@ class Loop:
             self.when_open(self.leave_west, ship)
 
     def landed(self, cranes: Cranes, box: int) -> None:
+        self.log.landed[box] = self.now
         self.next_box(cranes)
         ship = cranes.ship
         ship.left -= 1
@@ -206,6 +213,8 @@ class Loop:
             block = self.train[0] // self.corridor.train
             number = self.begun[block]
             self.begun[block] += 1
+            for box in self.train:
+                self.log.left[box] = self.now
             self.at(self.now + self.to_gauge[number][block], self.at_gauge, self.train, number, block)
             self.train = []
 
@@ -234,4 +243,4 @@ class Loop:
 
     def arrived(self, train: list[int]) -> None:
         for box in train:
-            self.delivered[box] = self.now
+            self.log.delivered[box] = self.now

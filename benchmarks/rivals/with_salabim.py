@@ -7,10 +7,9 @@ from collections import deque
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import salabim
 
-from benchmarks.corridor import Corridor, Floats
+from benchmarks.corridor import Corridor, Floats, Log
 
 Story = Generator[Any, Any, Any]
 
@@ -18,10 +17,10 @@ salabim.yieldless(False)
 
 
 def simulate(corridor: Corridor) -> Floats:
-    """The hour at which each box is delivered; NaN: not by the end."""
+    """The hours of MILESTONES of each box; NaN: not by the end."""
     world = World(corridor)
     world.env.run(till=corridor.end)
-    return np.array(world.delivered)
+    return world.log.milestones()
 
 
 class World:
@@ -29,7 +28,7 @@ class World:
         c = self.corridor = corridor
         env = self.env = salabim.Environment(trace=False)
         self.closes, self.opens = c.closes.tolist(), c.opens.tolist()
-        self.delivered = [float("nan")] * c.boxes
+        self.log = Log(c.boxes)
         self.station = salabim.Resource("cranes", c.station_cranes, env=env)
         self.east = salabim.Resource("berths in the east", c.berths, env=env)
         self.west = salabim.Resource("berths in the west", c.berths, env=env)
@@ -79,27 +78,34 @@ class Box(salabim.Component):  # type: ignore[misc]
         self.world = world
         self.box = box
         self.ship: Any = None
+        self.train: Any = None
 
     def process(self) -> Story:
-        world, box = self.world, self.box
+        world, box, log, now = self.world, self.box, self.world.log, self.env.now
         yield self.request(world.station)
+        log.unloading[box] = now()
         yield self.hold(world.unload[box])
+        log.ready[box] = now()
         self.release()
         world.into_yard(self)
         if self.ship is None:
             yield self.passivate()
         yield self.request(self.ship.cranes)
+        log.loading[box] = now()
         yield self.hold(world.load[box])
+        log.loaded[box] = now()
         self.release()
         self.ship.one_done()
         yield self.passivate()
         yield self.request(self.ship.cranes)
+        log.discharging[box] = now()
         yield self.hold(world.discharge[box])
+        log.landed[box] = now()
         self.release()
         self.ship.one_done()
         world.join_train(self)
         yield self.passivate()
-        world.delivered[box] = self.env.now()
+        log.left[box], log.delivered[box] = self.train.left, now()
 
 
 class Ship(salabim.Component):  # type: ignore[misc]
@@ -188,6 +194,7 @@ class TrainOut(salabim.Component):  # type: ignore[misc]
     def setup(self, world: World, boxes: list[Box]) -> None:
         self.world = world
         self.boxes = boxes
+        self.left = self.env.now()
 
     def process(self) -> Story:
         c = self.world.corridor
@@ -200,4 +207,5 @@ class TrainOut(salabim.Component):  # type: ignore[misc]
         self.release()
         yield self.hold(c.onward[number, block])
         for box in self.boxes:
+            box.train = self
             box.activate()

@@ -8,19 +8,18 @@ from collections import deque
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import simpy
 
-from benchmarks.corridor import Corridor, Floats
+from benchmarks.corridor import Corridor, Floats, Log
 
 Story = Generator[simpy.Event, Any, Any]
 
 
 def simulate(corridor: Corridor) -> Floats:
-    """The hour at which each box is delivered; NaN: not by the end."""
+    """The hours of MILESTONES of each box; NaN: not by the end."""
     world = World(corridor)
     world.env.run(until=corridor.end)
-    return np.array(world.delivered)
+    return world.log.milestones()
 
 
 class Work:
@@ -69,7 +68,7 @@ class World:
         c = self.corridor = corridor
         env = self.env = simpy.Environment()
         self.closes, self.opens = c.closes.tolist(), c.opens.tolist()
-        self.delivered = [float("nan")] * c.boxes
+        self.log = Log(c.boxes)
         self.station = simpy.Resource(env, c.station_cranes)
         self.east, self.west = simpy.Resource(env, c.berths), simpy.Resource(env, c.berths)
         self.gauge = simpy.Resource(env, c.gauge_tracks)
@@ -99,24 +98,30 @@ class World:
             env.process(self.box(box))
 
     def box(self, box: int) -> Story:
-        env = self.env
+        env, log = self.env, self.log
         with self.station.request() as crane:
             yield crane
+            log.unloading[box] = env.now
             yield env.timeout(self.unload[box])
+        log.ready[box] = env.now
         slot = Slot(env)
         self.into_yard(slot)
         voyage = yield slot.assigned
         with voyage.cranes.request() as crane:
             yield crane
+            log.loading[box] = env.now
             yield env.timeout(self.load[box])
+        log.loaded[box] = env.now
         voyage.loading.one_done()
         yield slot.unload
         with voyage.cranes.request() as crane:
             yield crane
+            log.discharging[box] = env.now
             yield env.timeout(self.discharge[box])
+        log.landed[box] = env.now
         voyage.discharging.one_done()
-        yield self.join_train(box)
-        self.delivered[box] = env.now
+        log.left[box] = yield self.join_train(box)
+        log.delivered[box] = env.now
 
     def into_yard(self, slot: Slot) -> None:
         if self.lane and not self.lane[0].closed:
@@ -184,7 +189,7 @@ class World:
             yield from self.weather()
 
     def join_train(self, box: int) -> simpy.Event:
-        """The arrival of the train that this box is on; it leaves with the box that makes it full."""
+        """The arrival of the train that this box is on, with the hour at which it left: with the box that fills it."""
         arrival = self.train_in
         self.train.append(box)
         if len(self.train) == self.corridor.train:
@@ -195,10 +200,10 @@ class World:
         return arrival
 
     def train_out(self, number: int, block: int, arrival: simpy.Event) -> Story:
-        env = self.env
+        env, left = self.env, self.env.now
         yield env.timeout(self.to_gauge[number][block])
         with self.gauge.request() as track:
             yield track
             yield env.timeout(self.change[block])
         yield env.timeout(self.onward[number][block])
-        arrival.succeed()
+        arrival.succeed(left)

@@ -1,4 +1,4 @@
-"""The benchmark compares like with like: the program and its rivals deliver every box at the same hour."""
+"""The benchmark compares like with like: the program and its rivals come to the same hours for every box."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.corridor import draw
+from benchmarks.corridor import differing, draw, milestones
 from benchmarks.rivals import with_c, with_heapq, with_simpy
 from sim.model import simulate
 from sim.network import Network, build
@@ -23,19 +23,30 @@ def network(name: str, seed: int) -> Network:
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", ["reference-corridor", "reference-corridor-ferries"])
-def test_the_program_and_its_rivals_deliver_every_box_at_the_same_hour(name: str, seed: int) -> None:
+def test_the_program_and_its_rivals_come_to_the_same_hours_for_every_box(name: str, seed: int) -> None:
     scenario = network(name, seed)
     corridor = draw(scenario)
-    due = simulate(scenario).units["finished"]
-    assert 500 < np.count_nonzero(np.isfinite(due)) < corridor.boxes
-    np.testing.assert_array_equal(with_heapq.simulate(corridor), due)
-    np.testing.assert_array_equal(with_simpy.simulate(corridor), due)
+    due = milestones(simulate(scenario))
+    delivered = due[:, np.isfinite(due[-1])]
+    assert 500 < delivered.shape[1] < corridor.boxes
+    assert (np.diff(delivered, axis=0) >= 0).all()
+    assert differing(with_heapq.simulate(corridor), due) == 0
+    assert differing(with_simpy.simulate(corridor), due) == 0
+
+
+def test_a_box_that_differs_in_any_hour_is_counted() -> None:
+    due = with_heapq.simulate(draw(network("reference-corridor", 1)))
+    box = int(np.flatnonzero(np.isfinite(due[-1]))[0])
+    for milestone in range(len(due)):
+        other = due.copy()
+        other[milestone, box] += 1
+        assert differing(other, due) == 1
 
 
 @pytest.mark.skipif(not with_c.available(), reason="no C compiler")
 def test_the_compiled_loop_does_as_the_one_by_hand() -> None:
     corridor = draw(network("reference-corridor-ferries", 1))
-    np.testing.assert_array_equal(with_c.simulate(corridor), with_heapq.simulate(corridor))
+    assert differing(with_c.simulate(corridor), with_heapq.simulate(corridor)) == 0
 
 
 @pytest.mark.parametrize(("size", "times"), [("200k", 4), ("1m", 20)])
