@@ -130,7 +130,7 @@ def read_results(folder: Path, outcomes: Sequence[str] | None = None, *, interru
     with reading(folder) as ledger:
         about = ledger.about()
         result = _result(about, ledger, [parse_outcome(text) for text in outcomes or about["outcomes"]], interrupted)
-    return replace(result, folder=folder.absolute())  # wherever its user goes meanwhile
+    return replace(result, folder=folder)
 
 
 def _result(about: Mapping[str, Any], ledger: Ledger, outcomes: Sequence[Outcome], interrupted: bool) -> SweepResult:

@@ -72,15 +72,6 @@ def test_the_table_has_a_row_a_point_and_a_column_an_outcome(done: Path) -> None
     assert any("Means over 2 replications" in line for line in lines)
 
 
-def test_a_result_finds_its_ledger_from_another_folder(
-    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(done)
-    result = sim.sweep("ships.yaml", out="results")
-    monkeypatch.chdir(tmp_path)
-    assert "transit.mean[trade/over]" in result.asking(["transit.mean[trade/over]"]).means()
-
-
 def test_files_hold_all_runs_and_their_means(done: Path) -> None:
     folder = done / "results" / "ships"
     runs, estimates = (pd.read_csv(folder / f"{name}.csv") for name in ("runs", "estimates"))
