@@ -2,7 +2,8 @@
 
 Before anything is timed, all must have come to the same hours for every box, to the bit. Everything is then
 timed by turns in CPU seconds of the process that does it, so that what else the machine does strikes all alike; ratios
-are those of medians. README.md beside this file says what is compared.
+are those of medians, and beside them stands how they differ from turn to turn. README.md beside this file says what is
+compared.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from time import monotonic, process_time
+
+import numpy as np
 
 from benchmarks import compiled, stages, sweeps
 from benchmarks.compiled import Compiled
@@ -182,32 +185,46 @@ def table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
     return ["", *["| " + " | ".join(line) + " |" for line in lines], ""]
 
 
-def rivals_table(size: Size, found: dict[str, float], differ: dict[str, int]) -> list[str]:
+def whole(name: str, found: dict[str, list[float]]) -> list[float]:
+    """CPU seconds of all that one does, in each turn: the draws, too."""
+    return found[name] if name in OURS else [own + draws for own, draws in zip(found[name], found[DRAWS], strict=True)]
+
+
+def rivals_table(size: Size, found: dict[str, list[float]], differ: dict[str, int]) -> list[str]:
     program = found[PROGRAM]
     rows = []
     for name in differ:
-        whole = found[name] + (0 if name in OURS else found[DRAWS])
-        rows.append([name, f"{found[name]:.3f}", f"{whole:.3f}", f"{whole / program:.3g}", str(differ[name])])
-    head = [size.title, "CPU s", "with the draws", "times the program's", "boxes that differ"]
-    return table(head, rows)
+        seconds = whole(name, found)
+        low, high = np.percentile(np.divide(seconds, program), [25, 75])
+        ratios = [median(seconds) / median(program), low, high, min(seconds) / min(program)]
+        times, low_told, high_told, quietest = [f"{ratio:.3g}" for ratio in ratios]
+        cells = ["1", "", ""] if name == PROGRAM else [times, f"{low_told}–{high_told}", quietest]
+        rows.append([name, f"{median(found[name]):.3f}", f"{median(seconds):.3f}", *cells, str(differ[name])])
+    ratio = ["times the program's", "in the middle half of the turns", "in the quietest turn of each"]
+    return table([size.title, "CPU s", "with the draws", *ratio, "boxes that differ"], rows)
 
 
-def flatness_table(sizes: list[Size], found: dict[tuple[str, str], float]) -> list[str]:
+def flatness_table(sizes: list[Size], found: dict[str, dict[str, list[float]]]) -> list[str]:
     """CPU microseconds a box, by size."""
     scaled = [size for size in sizes if size.key != "-ferries"]
     rows = []
     for name in (*OURS, *scaled[0].rivals):
         costs = {
-            size.key: 1e6 * (found[size.key, name] + (0 if name in OURS else found[size.key, DRAWS])) / size.boxes
+            size.key: [1e6 * seconds / size.boxes for seconds in whole(name, found[size.key])]
             for size in scaled
-            if (size.key, name) in found
+            if name in found[size.key]
         }
         if not costs:
             continue
-        cells = [f"{costs[size.key]:.3g}" if size.key in costs else "–" for size in scaled]
-        last = costs.get(scaled[-1].key)
-        rows.append([name, *cells, "–" if last is None else f"{100 * (last / costs[''] - 1):+.0f} %"])
-    return table(["µs a box, draws included", *(size.title for size in scaled), "from first to last"], rows)
+        cells = [f"{median(costs[size.key]):.3g}" if size.key in costs else "–" for size in scaled]
+        ends = costs[""], costs.get(scaled[-1].key)
+        rows.append([name, *cells, *[_growth(of, *ends) for of in (median, min)]])
+    growth = ["from first to last", "in the quietest turn of each"]
+    return table(["µs a box, draws included", *(size.title for size in scaled), *growth], rows)
+
+
+def _growth(of: Callable[[list[float]], float], first: list[float], last: list[float] | None) -> str:
+    return "–" if last is None else f"{100 * (of(last) / of(first) - 1):+.0f} %"
 
 
 def stage_tables(runs: list[dict[str, float]], rows: dict[str, list[stages.Row]]) -> list[str]:
@@ -271,7 +288,9 @@ def main() -> None:
     sizes = [read(key) for key in SIZES]
     fast = Compiled() if compiled.available() else None
     differ = {size.key: check(size, fast) for size in sizes}
-    found = {key: median(times) for key, times in timed(jobs(sizes, fast), turns).items()}
+    found: dict[str, dict[str, list[float]]] = {size.key: {} for size in sizes}
+    for (key, name), seconds in timed(jobs(sizes, fast), turns).items():
+        found[key][name] = seconds
     if fast is not None:
         fast.end()
 
@@ -288,7 +307,7 @@ def main() -> None:
         "tell of each box, must be 0."
     ]
     for size in sizes:
-        lines += rivals_table(size, {name: s for (key, name), s in found.items() if key == size.key}, differ[size.key])
+        lines += rivals_table(size, found[size.key], differ[size.key])
     lines += [
         "",
         ciw_part(sizes[0].corridor, turns),
