@@ -64,7 +64,7 @@ def _by_timetable(
     release = service.stops[way.destination].release
     if release is not None:
         name = f"service/{way.service}/{way.destination}/release"
-        landed = arrived + traffic.of_blocks(traffic.per_block(name, release), ids)
+        landed = arrived + traffic.per_block(name, release)[traffic.block_of(ids)]
     waited = departed - ready
     return (ready, departed, departed, arrived, landed, sailing[k], 0.0, waited), landed
 

@@ -365,7 +365,8 @@ class Books:
             *(actor for pool in self.pools.values() for *_, actor in pool._queue),
             *(actor for yard in self.world.yards.values() for *_, actor in yard._queue),
             *(taker.actor for taker in takers if taker.closing == INF),
-            *(actor for *_, number, actor in self.world.env._queue if number == actor.due),
+            *self.world.env._called_up,
+            *(actor for _, number, actor in self.world.env._queue if number == actor.due),
         ]
 
     def close(self, journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
 from hashlib import blake2b
 from typing import Any, Final, TypeVar
@@ -16,8 +17,6 @@ from sim.scenario.values import Variate
 T = TypeVar("T")
 
 NOT_CALLED: Final = -1
-URGENT: Final = 0  # SimPy's priorities of events
-NORMAL: Final = 1
 
 # Of a train, a ship or a consignment: the hour that it waits for, or nothing if somebody else will call it up.
 Story = Generator[float | None, None, T]
@@ -27,7 +26,7 @@ class Clock(simpy.Environment):
     """SimPy's, with actors themselves in its queue of events: most wait for an hour, and need no event made for it.
     They go on by hour; in one hour first who was called up, then who was called for it, in the order of the calls."""
 
-    _queue: list[tuple[float, int, int, Actor]]  # type: ignore[assignment]
+    _queue: list[tuple[float, int, Actor]]  # type: ignore[assignment]  # of those called for an hour
     now: float = 0.0  # SimPy's is a property, which takes a call
     events: int = 0  # so far
     acting: Actor  # who goes on in this moment
@@ -36,26 +35,34 @@ class Clock(simpy.Environment):
     def __init__(self, begin: float) -> None:
         super().__init__(begin)
         self.now = begin
+        self._called_up: deque[Actor] = deque()
 
     def go(self, until: float) -> None:
         """All that happens before this hour: one actor after the other goes on, and tells what it waits for."""
-        queue, watch = self._queue, self.watch
-        on, pop, push, replace = next, heappop, heappush, heapreplace  # looked up once
-        while queue and queue[0][0] < until:
-            actor: Actor
-            self.now, _, number, actor = queue[0]
+        queue, called_up, watch = self._queue, self._called_up, self.watch
+        on, pop, replace = next, heappop, heapreplace  # looked up once
+        while True:
+            while called_up:
+                self.acting = actor = called_up.popleft()
+                hour = on(actor.story, None)
+                if hour is not None:
+                    self.call(actor, hour)
+                if watch is not None:
+                    watch(actor)
+            if not queue or queue[0][0] >= until:
+                return
+            self.now, number, actor = queue[0]
             if number != actor.due:
                 pop(queue)  # it was called for another hour since
                 continue
             self.acting = actor
             actor.due = NOT_CALLED
             hour = on(actor.story, None)
-            first = queue[0][2] == number  # if others were called up, it comes up once more, and is for nobody then
-            if hour is not None:
+            if hour is None:
+                pop(queue)  # nobody has come before it meanwhile
+            else:
                 self.events = actor.due = number = self.events + 1
-                (replace if first else push)(queue, (hour, NORMAL, number, actor))
-            elif first:
-                pop(queue)
+                replace(queue, (hour, number, actor))
             if watch is not None:
                 watch(actor)
 
@@ -64,12 +71,12 @@ class Clock(simpy.Environment):
         actor.due = NOT_CALLED
         if hour < INF:
             self.events = actor.due = number = self.events + 1
-            heappush(self._queue, (hour, NORMAL, number, actor))
+            heappush(self._queue, (hour, number, actor))
 
     def call_up(self, actor: Actor) -> None:
-        """An actor who waits goes on in this moment, before all who were called for it."""
-        self.events = actor.due = number = self.events + 1
-        heappush(self._queue, (self.now, URGENT, number, actor))
+        """An actor who waits for no hour goes on in this moment, before all who were called for it."""
+        self.events += 1
+        self._called_up.append(actor)
 
 
 class Actor:

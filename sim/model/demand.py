@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sim.model.calendars import Times
 from sim.model.clock import Streams
 from sim.model.grid import GRID, Floats, Ids, snap_all
-from sim.model.kernels import hours_of, of_blocks
+from sim.model.kernels import hours_of
 from sim.network import Itinerary, Network
 from sim.scenario.schema import Cargo, Flow
 from sim.scenario.values import Variate
@@ -86,10 +86,6 @@ class Traffic:
     def chance(self, name: str) -> Floats:
         """A uniform number for each block."""
         return self._mine(self._streams.uniforms(f"{name}/{self.itinerary.flow}", self._most))
-
-    def of_blocks(self, hours: Floats, ids: Ids) -> Floats:
-        """Hours of units, of an array of `per_block`."""
-        return of_blocks(hours, self.base, self.block, ids)
 
     def block_of(self, ids: Ids) -> Ids:
         """Position of each unit's block, for the arrays of `per_block`."""

@@ -21,7 +21,8 @@ class Desk:
         self._rule = rule
         self._office = office
         self._closures = closures
-        self._hours: dict[int, Floats] = {}
+        self._hours: dict[int, Floats] = {}  # of each block
+        self._each: dict[int, Floats] = {}  # of each unit
 
     def hours(self, traffic: Traffic) -> Floats:
         """Working hours of the papers of each block."""
@@ -35,7 +36,9 @@ class Desk:
 
     def release(self, traffic: Traffic, ids: Ids, landed: Hours) -> Floats:
         """When each unit is released, if nothing queues."""
-        hours = traffic.of_blocks(self.hours(traffic), ids)
+        if traffic.index not in self._each:
+            self._each[traffic.index] = self.hours(traffic).repeat(traffic.block)
+        hours = self._each[traffic.index][ids - traffic.base]
         if not self._closures.starts and not self._office.starts:
             return landed + hours
         at = self._closures.all_open(of_each(landed, len(ids)))

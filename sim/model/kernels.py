@@ -34,7 +34,6 @@ __all__ = [
     "in_order",
     "in_turn",
     "insert",
-    "of_blocks",
     "pack",
     "packer",
     "put_row",
@@ -54,11 +53,6 @@ def hours_of(steps: Floats | NDArray[np.uint32], base: int, ids: Ids) -> Floats:
     return steps[ids - base] / GRID
 
 
-def of_blocks(hours: Floats, base: int, size: int, ids: Ids) -> Floats:
-    """Hours of units, of a table of their blocks of `size` units; the first block begins with unit `base`."""
-    return hours[(ids - base) // size]
-
-
 def in_turn(
     start: float, ready: Floats | None, moves: Hours, count: int, cranes: int, free: list[float] | None
 ) -> tuple[Floats, Floats, float]:
@@ -66,9 +60,8 @@ def in_turn(
     first, no earlier than `start` and than the unit is ready. free: if others use the cranes, too, when each of them
     is free, as a heap; it is put forward."""
     if ready is None and isinstance(moves, float) and free is None:  # all cranes work in step
-        first, last = _rounds(count, cranes, moves)
-        ends = last + start
-        return first + start, ends, ends.item(-1)
+        both = _rounds(count, cranes, moves) + start
+        return both[:count], both[count:], both.item(-1)
     each = of_each(moves, count)
     if cranes == 1 and free is None:
         ends = each.cumsum()  # one move after the other, or as soon as the unit is there
@@ -97,10 +90,10 @@ def _array(hours: list[float]) -> Floats:
 
 
 @lru_cache(maxsize=1024)
-def _rounds(count: int, cranes: int, move: float) -> tuple[Floats, Floats]:
-    """Hours from the start until the move of each unit begins and ends, if all moves take the same time."""
+def _rounds(count: int, cranes: int, move: float) -> Floats:
+    """Hours from the start until the move of each unit begins, and ends, if all moves take the same time."""
     ends = (np.arange(cranes, cranes + count) // cranes).astype(float) * move
-    return ends - move, ends
+    return np.concatenate((ends - move, ends))
 
 
 def _without_waiting(moves: list[float], free: list[float], start: float) -> list[float]:
@@ -164,8 +157,9 @@ def insert(
     if first < hours[end - 1]:
         among = bisect_right(hours, first, head, end)
         behind = bisect_right(hours, last, among, end)
-        ids[behind + count : end + count] = ids[behind:end]
-        ready[behind + count : end + count] = ready[behind:end]
+        if behind < end:
+            ids[behind + count : end + count] = ids[behind:end]
+            ready[behind + count : end + count] = ready[behind:end]
     ids[behind : behind + count] = new_ids
     ready[behind : behind + count] = new_ready
     if among < behind:
@@ -187,11 +181,15 @@ def reached(lots: list[tuple[Floats, int, int, float]], room: float, over: bool)
 def by_traffic(orders: NDArray[np.int32], ids: Ids, ready: Hours) -> tuple[Ids, Hours, list[tuple[int, int]]]:
     """Units in the order of their traffic, and how many of each there are. orders: of all units."""
     of = orders[ids]
-    each = of.tolist()
-    parts = [(order, each.count(order)) for order in sorted(set(each))]
+    position = of.argsort(kind="stable")
+    each, parts, begin = of[position].tolist(), [], 0
+    while begin < len(each):
+        order = each[begin]
+        count = each.count(order)
+        parts.append((order, count))
+        begin += count
     if len(parts) == 1:
         return ids, ready, parts
-    position = of.argsort(kind="stable")
     return ids[position], ready if isinstance(ready, float) else ready[position], parts
 
 

@@ -67,18 +67,6 @@ def hours_of(object steps, int64_t base, object ids):
     return found
 
 
-def of_blocks(object hours, int64_t base, int64_t size, object ids):
-    cdef cnp.ndarray which = plain(ids, cnp.NPY_INT64), table = plain(hours, cnp.NPY_DOUBLE)
-    cdef cnp.npy_intp i, count = cnp.PyArray_DIM(which, 0)
-    cdef int64_t* unit = <int64_t*>cnp.PyArray_DATA(which)
-    cdef double* of_block = <double*>cnp.PyArray_DATA(table)
-    cdef cnp.ndarray found = hours_array(count)
-    cdef double* hour = <double*>cnp.PyArray_DATA(found)
-    for i in range(count):
-        hour[i] = of_block[(unit[i] - base) // size]
-    return found
-
-
 cdef inline void sift(double* free, int cranes) noexcept nogil:
     """The first, which has grown, goes to its place in the heap."""
     cdef double hour = free[0]
@@ -388,26 +376,22 @@ def pack(list carriages, cnp.npy_intp carried, cnp.ndarray units, cnp.npy_intp r
     return (parcels, calls, firsts, kinds, shifts), row, used
 
 
-cdef inline bint first_of(double hour, long urgency, long number, tuple other):
-    """Whether an event comes before another one, by hour, urgency and number."""
+cdef inline bint first_of(double hour, long number, tuple other):
+    """Whether an event comes before another one, by hour and number."""
     cdef double another = <double>other[0]
     if hour != another:
         return hour < another
-    cdef long that = <long>other[1]
-    if urgency != that:
-        return urgency < that
-    that = <long>other[2]
-    return number < that
+    return number < <long>other[1]
 
 
 cdef inline void rise(list queue, Py_ssize_t at, tuple event):
     """From a place at the end of the queue the event goes up to its own."""
     cdef double hour = <double>event[0]
-    cdef long urgency = <long>event[1], number = <long>event[2]
+    cdef long number = <long>event[1]
     cdef Py_ssize_t above
     while at > 0:
         above = (at - 1) >> 1
-        if not first_of(hour, urgency, number, <tuple>queue[above]):
+        if not first_of(hour, number, <tuple>queue[above]):
             break
         queue[at] = queue[above]
         at = above
@@ -417,17 +401,17 @@ cdef inline void rise(list queue, Py_ssize_t at, tuple event):
 cdef inline void sink(list queue, tuple event):
     """From the first place of the queue the event goes down to its own."""
     cdef double hour = <double>event[0], of_low
-    cdef long urgency = <long>event[1], number = <long>event[2]
+    cdef long number = <long>event[1]
     cdef Py_ssize_t at = 0, below = 1, count = len(queue)
     cdef tuple low, other
     while below < count:
         low = <tuple>queue[below]
         if below + 1 < count:
             other = <tuple>queue[below + 1]
-            if not first_of(<double>low[0], <long>low[1], <long>low[2], other):
+            if not first_of(<double>low[0], <long>low[1], other):
                 low = other
                 below += 1
-        if first_of(hour, urgency, number, low):
+        if first_of(hour, number, low):
             break
         queue[at] = low
         at = below

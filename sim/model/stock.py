@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -154,6 +155,7 @@ class Queue:
 
 
 Lot = tuple[Queue, int]  # so many units of a queue
+COUNT = itemgetter(1)
 
 
 class Lane:
@@ -302,7 +304,7 @@ class Stock:
 
     def _take(self, lots: list[Lot]) -> Load | None:
         """Take so many units of each queue, and put them into the order in which they will be discharged."""
-        lots = [lot for lot in lots if lot[1]]
+        lots = list(filter(COUNT, lots))
         if not lots:
             return None
         if len(lots) == 1:
@@ -310,10 +312,13 @@ class Stock:
             stages = queue.stages
             ids, ready = between(queue.ids, queue.ready, queue.hours, *queue.take(count))
         else:
-            stages = {order: stage for queue, _ in lots for order, stage in queue.stages.items()}
-            taken = [(queue, slice(*queue.take(count))) for queue, count in lots]
-            ids = np.concatenate([queue.ids[those] for queue, those in taken])
-            ready = np.concatenate([queue.ready[those] for queue, those in taken])
+            stages, all_ids, all_ready = {}, [], []
+            for queue, count in lots:
+                head, end = queue.take(count)
+                stages |= queue.stages
+                all_ids.append(queue.ids[head:end])
+                all_ready.append(queue.ready[head:end])
+            ids, ready = np.concatenate(all_ids), np.concatenate(all_ready)
         if len(stages) == 1:
             (stage,) = stages.values()
             return Load([(stage, len(ids))], ids, ready)
@@ -355,7 +360,10 @@ def _reached(lots: list[Lot], room: float, *, over: bool) -> float:
 
 def _top_up(lots: list[Lot], room: float, full: float) -> list[Lot]:
     """Of the units that become ready in the hour at which a vehicle is full, the first that fit; none is passed by."""
-    left = room - sum([count * queue.space for queue, count in lots])
+    filled = 0.0
+    for queue, count in lots:
+        filled += count * queue.space
+    left = room - filled
     for i, (queue, count) in enumerate(lots):
         coming = queue.by(full) - count
         fitting = min(int(left / queue.space), coming)

@@ -125,7 +125,6 @@ CASES_OF: dict[str, Callable[[], tuple[Any, ...]]] = {
     "in_order": lambda: (ids(n := size()), hours(n)),
     "in_turn": in_turn,
     "insert": insert,
-    "of_blocks": lambda: (hours(100), 100, 50, 100 + ids(size())),
     "pack": pack,
     "put_row": lambda: (array("d", hours(size())), *hours(4).tolist()),
     "reached": reached,
